@@ -1,0 +1,130 @@
+"""tokenizer.json, or vocab.json with merges.txt: the vocabulary of the 7B (Qwen2) and of -hf conversions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer as Encoder
+
+from huatuo_server.detokenizer import ByteLevelDecoder, BytePieceDecoder, TextDecoder
+from huatuo_server.errors import CheckpointError
+from huatuo_server.vocabulary import SPACE_PIECE, DeclaredTokens, Vocabulary, byte_of, is_marker, read_object
+
+QWEN2_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""Qwen2's pre-tokenizer, which vocab.json and merges.txt do not carry (transformers, `Qwen2Converter`)."""
+
+LOOKS_SPECIAL = re.compile(r"<\|\w+\|>")
+"""A converted sentencepiece vocabulary holds such pieces without saying that they are USER_DEFINED."""
+
+
+def read_tokenizer_json(path: Path, declared: DeclaredTokens) -> Vocabulary:
+    """Read tokenizer.json. Raises CheckpointError when it is not a BPE that we can decode."""
+    return _vocabulary(read_object(path), declared, path)
+
+
+def read_qwen2_files(folder: Path, declared: DeclaredTokens) -> Vocabulary:
+    """Read vocab.json and merges.txt as Qwen2's. Raises CheckpointError when they do not fit together."""
+    merges = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    split = {"type": "Split", "pattern": {"Regex": QWEN2_SPLIT}, "behavior": "Isolated", "invert": False}
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    spec = {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": {"type": "NFC"},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, byte_level]},
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "vocab": read_object(folder / "vocab.json"),
+            "merges": [line.split(" ") for line in merges if line and not line.startswith("#version")],
+        },
+    }
+    return _vocabulary(spec, declared, folder / "vocab.json")
+
+
+def _vocabulary(spec: dict[str, Any], declared: DeclaredTokens, path: Path) -> Vocabulary:
+    model = spec.get("model", {})
+    if model.get("type") != "BPE":
+        raise CheckpointError(f"{path} is not a BPE tokenizer; only those are served.")
+    added = {token["id"]: token["content"] for token in spec.get("added_tokens", [])} | dict(declared.added)
+    special = declared.special | {token["content"] for token in spec.get("added_tokens", []) if token["special"]}
+    texts = {id_: text for text, id_ in model["vocab"].items()} | added
+    special_ids = frozenset(id_ for id_, text in texts.items() if text in special)
+    unreachable = special_ids | {id_ for id_, text in added.items() if is_marker(text)}
+    unreachable |= {id_ for id_, text in texts.items() if LOOKS_SPECIAL.fullmatch(text)}
+    text_decoder = _text_decoder(spec, {id_: text for id_, text in texts.items() if id_ not in special_ids}, path)
+    encoder = _encoder(spec, {texts[id_] for id_ in unreachable}, path)
+    return Vocabulary(
+        encode=lambda text: encoder.encode(text, add_special_tokens=False).ids,
+        text_decoder=text_decoder,
+        size=1 + max(texts),
+        special_ids=special_ids,
+        # The unknown token stands for text: no text spells it, but what no piece covers becomes it.
+        unreachable_ids=unreachable - {model["vocab"].get(model.get("unk_token"))},
+    )
+
+
+def _encoder(spec: dict[str, Any], markers: set[str], path: Path) -> Encoder:
+    """The encoder without its markers: no added tokens, and no merge that ends in a marker or in a byte piece."""
+    model = spec["model"]
+    merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
+    barred = markers | {piece for piece in model["vocab"] if byte_of(piece) is not None}
+    plain = [token for token in spec.get("added_tokens", []) if token["content"] not in markers]
+    stripped = spec | {
+        "added_tokens": plain,
+        "post_processor": None,
+        "truncation": None,
+        "padding": None,
+        "model": model | {"merges": [pair for pair in merges if _may_merge(pair, barred)]},
+    }
+    try:
+        # Exceptions of this library are plain Exception objects.
+        return Encoder.from_str(json.dumps(stripped))
+    except Exception as error:
+        raise CheckpointError(f"{path} is not a tokenizer that can be loaded: {error}.") from error
+
+
+def _may_merge(pair: list[str], barred: set[str]) -> bool:
+    return "".join(pair) not in barred
+
+
+def _text_decoder(spec: dict[str, Any], texts: Mapping[int, str], path: Path) -> Callable[[], TextDecoder]:
+    """How texts are decoded, from the `decoder` of tokenizer.json."""
+    decoder = spec.get("decoder") or {}
+    steps = {step["type"]: step for step in decoder.get("decoders", [decoder]) if "type" in step}
+    if "ByteLevel" in steps:
+        return partial(ByteLevelDecoder, {id_: _bytes_of(text) for id_, text in texts.items()})
+    if "ByteFallback" in steps:
+        strip = steps.get("Strip", {}).get("start", 0) > 0
+        return partial(BytePieceDecoder, dict(_byte_pieces(texts)), strip_leading_space=strip)
+    raise CheckpointError(f"{path} names a decoder that is neither ByteLevel nor ByteFallback.")
+
+
+def _byte_pieces(texts: Mapping[int, str]) -> Iterable[tuple[int, str | int]]:
+    for id_, text in texts.items():
+        byte = byte_of(text)
+        yield id_, text.replace(SPACE_PIECE, " ") if byte is None else byte
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """GPT-2's printable stand-ins for the 256 bytes: Latin-1's printable ones stand for themselves."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + rank): byte for rank, byte in enumerate(others)}
+
+
+BYTE_ALPHABET = _byte_alphabet()
+
+
+def _bytes_of(piece: str) -> bytes:
+    """A piece's bytes; an added token that is not written in the byte alphabet is its own UTF-8."""
+    if all(character in BYTE_ALPHABET for character in piece):
+        return bytes(BYTE_ALPHABET[character] for character in piece)
+    return piece.encode("utf-8")

@@ -1,0 +1,135 @@
+"""The engine as the rest of the server sees it: a prompt goes in, token deltas come out.
+
+Only plain values cross this boundary (token ids, uint8 pixels, numbers), so that an engine may live in another process
+or on another machine. `vllm_engine.VllmEngine` is the real one, `scripted.ScriptedEngine` its twin for tests, and
+`tests/service/test_engine_contract.py` runs the same promises against both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+IMAGE_SENTINEL = -200
+"""Stands for one image among a prompt's token ids, as in the reference (LLaVA's `IMAGE_TOKEN_INDEX`)."""
+
+FinishReason = Literal["stop", "length"]
+
+Phase = Literal["starting", "loading weights", "compiling", "warming up", "ready", "failed"]
+"""Where a start stands. The engine reports the first three; the server owns the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptImage:
+    """One prepared image.
+
+    pixels: uint8, shape (height, width, 3), RGB, the family's size (336 x 336 for CLIP-L/14-336).
+    identity: the key under which engine caches may hold its features; equal identities must mean equal pixels.
+    """
+
+    pixels: NDArray[np.uint8]
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the engine reads.
+
+    token_ids: text token ids with one IMAGE_SENTINEL where each image stands.
+    images: in the order of their sentinels; as many as there are sentinels.
+    cache_salt: prompts with different salts never share cached prefixes.
+    """
+
+    token_ids: tuple[int, ...]
+    images: tuple[PromptImage, ...] = ()
+    cache_salt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the engine chooses tokens. temperature 0 is greedy; top_k 0 is off.
+
+    repetition_penalty counts generated tokens only, as the reference's `generate(inputs_embeds=...)` does.
+    logprobs: how many alternatives a step to report, None for none; log-softmax of the raw logits.
+    """
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+    min_tokens: int = 0
+    ignore_eos: bool = False
+    stop_token_ids: tuple[int, ...] = ()
+    logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDelta:
+    """What came out since the last delta. The last one, and only it, has a finish_reason.
+
+    logprobs: one mapping a token, id -> natural-log probability, holding the chosen id; empty unless asked for.
+    num_cached_tokens: of the prompt, read from the prefix cache; known from the first delta on.
+    """
+
+    token_ids: tuple[int, ...]
+    finish_reason: FinishReason | None = None
+    logprobs: tuple[Mapping[int, float], ...] = ()
+    num_cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What an engine that has started says of itself.
+
+    max_model_len: tokens of prompt (576 an image for CLIP-L/14-336) and completion together.
+    vocab_size: rows of the output head; every id the engine emits is below it.
+    tokens_per_image: positions one image takes.
+    details: names and values for the start-up log and `/health/startup` (versions, model runner, weights accounting).
+    """
+
+    max_model_len: int
+    vocab_size: int
+    tokens_per_image: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Start once, generate many times, stop once."""
+
+    @property
+    def phase(self) -> Phase:
+        """Where the start stands; readable at any time, from the event loop, without blocking."""
+        ...
+
+    @property
+    def facts(self) -> EngineFacts:
+        """Known once `start` has returned. Raises RuntimeError before."""
+        ...
+
+    async def start(self) -> None:
+        """Load the weights and get ready to generate, off the event loop.
+
+        Raises errors.EngineStartError, whose message is one clear line.
+        """
+        ...
+
+    def generate(self, prompt: Prompt, sampling: Sampling, request_id: str) -> AsyncGenerator[TokenDelta, None]:
+        """Generate; closing or cancelling the generator aborts the generation.
+
+        Raises errors.EngineRequestError when this request failed and errors.EngineDeadError when the engine did.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Raises errors.EngineDeadError when the engine can no longer answer."""
+        ...
+
+    async def stop(self) -> None:
+        """End the engine and its processes. May be called at any time, more than once."""
+        ...

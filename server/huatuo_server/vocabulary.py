@@ -1,0 +1,102 @@
+"""A vocabulary as the tokenizer needs it, and what the files beside one declare of its tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huatuo_server.detokenizer import TextDecoder
+from huatuo_server.errors import CheckpointError
+
+SPACE_PIECE = "\N{LOWER ONE EIGHTH BLOCK}"
+"""Sentencepiece writes a space so."""
+
+NAMED_TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """One checkpoint's vocabulary, ready for use.
+
+    encode: text (no lone surrogates) -> ids, without BOS and without special tokens.
+    text_decoder: begins a new text.
+    size: one more than the highest id known; the model's head may have more rows.
+    special_ids: ids that decode to nothing.
+    unreachable_ids: special, added and control tokens, which `encode` never gives, whatever the text says.
+    """
+
+    encode: Callable[[str], list[int]]
+    text_decoder: Callable[[], TextDecoder]
+    size: int
+    special_ids: frozenset[int]
+    unreachable_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTokens:
+    """What the JSON files beside a vocabulary say of it.
+
+    added: id -> text of every added token. special: the texts of those that are special.
+    add_prefix_space: None where tokenizer_config.json is silent.
+    """
+
+    added: Mapping[int, str]
+    special: frozenset[str]
+    add_prefix_space: bool | None
+
+    @classmethod
+    def read(cls, folder: Path) -> DeclaredTokens:
+        """Read tokenizer_config.json, special_tokens_map.json and added_tokens.json, where they exist.
+
+        Raises CheckpointError when one of them is not what it should be.
+        """
+        config = read_object(folder / "tokenizer_config.json", missing_ok=True)
+        named = read_object(folder / "special_tokens_map.json", missing_ok=True)
+        added = {int(token_id): text for text, token_id in read_object(folder / "added_tokens.json", True).items()}
+        special = {*_named_tokens(config), *_named_tokens(named)}
+        for token_id, token in config.get("added_tokens_decoder", {}).items():
+            added[int(token_id)] = token["content"]
+            if token.get("special"):
+                special.add(token["content"])
+        return cls(added, frozenset(special), config.get("add_prefix_space"))
+
+
+def is_marker(text: str) -> bool:
+    """Whether an added token means something. One character or mere white space (runs of blanks in code) is text."""
+    plain = text.replace(SPACE_PIECE, " ")
+    return len(plain) > 1 and not plain.isspace()
+
+
+def byte_of(piece: str) -> int | None:
+    """The byte that a piece such as `<0x0A>` stands for; None for any other piece."""
+    if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+        try:
+            return int(piece[3:5], 16)
+        except ValueError:
+            return None
+    return None
+
+
+def read_object(path: Path, missing_ok: bool = False) -> dict[str, Any]:
+    """The JSON object in `path`; empty if the file is missing and may be. Raises CheckpointError otherwise."""
+    if missing_ok and not path.exists():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} does not hold a JSON object.")
+    return value
+
+
+def _named_tokens(config: Mapping[str, Any]) -> Iterable[str]:
+    """The texts of bos_token and its like; each is a text or an object with `content`."""
+    for token in [*(config.get(name) for name in NAMED_TOKENS), *(config.get("additional_special_tokens") or ())]:
+        if isinstance(token, dict):
+            yield token["content"]
+        elif isinstance(token, str):
+            yield token
