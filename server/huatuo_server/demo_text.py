@@ -1,0 +1,35 @@
+"""The text that the demo checkpoints' tokenizers learn their pieces from: enough to write such questions with."""
+
+# ruff: noqa: RUF001 - the Chinese lines have Chinese punctuation.
+
+LINES = (
+    "What does the picture show? Is there any abnormality? Describe the image and give a diagnosis.",
+    "The picture shows a chest radiograph of an adult patient in the frontal projection.",
+    "The heart is not enlarged, the lungs are clear, and there is no pleural effusion or pneumothorax.",
+    "There is an opacity in the left lower lobe, which may be consistent with pneumonia.",
+    "The computed tomography of the head shows no hemorrhage, no mass effect and no midline shift.",
+    "The magnetic resonance image shows a hyperintense lesion in the white matter on the T2 sequence.",
+    "The fundus photograph shows the optic disc, the macula and the retinal vessels of the right eye.",
+    "Several microaneurysms and hard exudates are seen; these findings suggest diabetic retinopathy.",
+    "The ultrasound of the abdomen shows a stone in the gallbladder with an acoustic shadow.",
+    "The histology slide shows atypical cells with large nuclei; the stain is hematoxylin and eosin.",
+    "The fracture of the distal radius is displaced; the ulna and the joint surface are intact.",
+    "Compare all of these images. Which of them was taken after the treatment, and what has changed?",
+    "Answer with the letter of the right option: A, B, C or D. Please explain your answer step by step.",
+    "The patient is a 45-year-old man with fever, cough and chest pain for 3 days.",
+    "Further examination is recommended: laboratory tests, a biopsy, or a follow-up scan in 6 months.",
+    "This answer does not replace the advice of a physician. Consult your doctor before any treatment.",
+    "Measurements: 12 mm x 8 mm; 0.5 cm; 120/80 mmHg; 37.5 degrees; 1, 2, 3, 4, 5, 6, 7, 8, 9, 10.",
+    "The left kidney, the right kidney, the liver, the spleen, the pancreas and the stomach are normal.",
+    "请描述这张医学影像，并给出诊断意见。图中有什么异常？",
+    "这是一张成人患者的正位胸部X线片。心脏大小正常，双肺清晰，未见胸腔积液。",
+    "左肺下叶可见片状高密度影，考虑肺炎的可能，建议结合临床和实验室检查。",
+    "头颅CT平扫未见出血，脑室大小正常，中线结构居中，未见占位性病变。",
+    "磁共振T2加权像显示白质内有高信号病灶，边界清楚，建议增强扫描。",
+    "眼底照片显示视盘、黄斑和视网膜血管，可见微动脉瘤和硬性渗出，提示糖尿病视网膜病变。",
+    "腹部超声显示胆囊内有结石，后方伴声影，肝脏、脾脏和双肾未见异常。",
+    "病理切片显示细胞核增大，细胞排列紊乱，染色为苏木精和伊红。",
+    "请比较这些图片，说明治疗前后有哪些变化，并一步一步地解释你的答案。",
+    "患者，男，四十五岁，发热、咳嗽三天，伴胸痛。血压正常，体温三十八度。",
+    "以上回答不能代替医生的意见，请在治疗前咨询您的医生。",
+)
