@@ -1,0 +1,321 @@
+"""The real engine: vLLM's AsyncLLM, for vLLM 0.26 to 0.33.
+
+Everything that differs between those versions on the server's side is in this file. vLLM is imported when the engine
+starts, so that the rest of the server can be used without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import difflib
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from huatuo_server.checkpoint import Checkpoint
+from huatuo_server.engine.base import (
+    IMAGE_SENTINEL,
+    EngineFacts,
+    FinishReason,
+    Phase,
+    Prompt,
+    Sampling,
+    TokenDelta,
+)
+from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError, SettingsError
+from huatuo_vllm import report
+
+_FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+"""vLLM also knows "abort" and "error", which must never look like an answer."""
+
+SHUTDOWN_S = 20.0
+"""How long vLLM's processes may take to end by themselves. Its 5 s are too short on two cores (7 s seen): it then kills
+them and logs that the engine died."""
+
+_QUIET = {
+    # Nothing leaves the machine: no usage statistics, no look-ups for a checkpoint that is a folder by now.
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_OFFLINE": "1",
+    # A forked child inherits threads' locks; a spawned one starts clean.
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    # The second model runner reads another penalty class; explicit, so that what runs is what was tested.
+    "VLLM_USE_V2_MODEL_RUNNER": "0",
+}
+
+_ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_CPU_NUM_OF_RESERVED_CPU": "0"}
+"""2 GiB of KV cache, and no core set aside: without a GPU this is a demo on a small machine."""
+
+
+def check_engine_args(engine_args: Mapping[str, Any]) -> None:
+    """Raises SettingsError, with the nearest names, for a key that vLLM's AsyncEngineArgs does not have."""
+    from vllm import AsyncEngineArgs
+
+    known = [field.name for field in dataclasses.fields(AsyncEngineArgs)]
+    for key in engine_args:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+            hint = f" Did you mean {', '.join(near)}?" if near else ""
+            raise SettingsError(f"--engine {key}: vLLM {version_of_vllm()} has no such engine argument.{hint}")
+
+
+def version_of_vllm() -> str:
+    """The version of the installed distribution, `vllm` or `vllm-cpu`."""
+    import vllm
+
+    return str(vllm.__version__)
+
+
+class VllmEngine:
+    """An `Engine` on vLLM. One a process: vLLM's metrics live in the process-wide Prometheus registry."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        dtype: str = "auto",
+        tensor_parallel_size: int = 1,
+        max_model_len: int | None = None,
+        enforce_eager: bool = False,
+        max_images_per_request: int = 6,
+        served_model_name: str | None = None,
+        engine_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Nothing starts yet.
+
+        dtype: "auto" (the checkpoint's own), "bfloat16", "float16" or "float32". max_model_len: tokens, the family's
+        default if None. engine_args: any other field of AsyncEngineArgs; it wins over ours.
+        Raises SettingsError for an unknown engine argument.
+        """
+        # vLLM reads its environment when it is imported.
+        _set_environment(tensor_parallel_size)
+        check_engine_args(engine_args or {})
+        self._checkpoint = checkpoint
+        self._args: dict[str, Any] = {
+            "model": str(checkpoint.path),
+            "served_model_name": served_model_name or checkpoint.family.name,
+            "dtype": dtype,
+            "tensor_parallel_size": tensor_parallel_size,
+            "max_model_len": max_model_len
+            or min(checkpoint.family.default_max_model_len, checkpoint.max_position_embeddings),
+            "enforce_eager": enforce_eager,
+            "limit_mm_per_prompt": {"image": max_images_per_request},
+            # Pictures arrive prepared, so this cache would save 5 ms each; its misses have crashed engines
+            # (vllm#31404, vllm#38418). The encoder cache and the prefix cache still know a picture by its identity.
+            "mm_processor_cache_gb": 0,
+            # The checkpoint's generation_config.json holds sampling defaults; ours are the reference's.
+            "generation_config": "vllm",
+            "hf_overrides": _overrides(checkpoint),
+            **(engine_args or {}),
+        }
+        self._folder = Path(tempfile.mkdtemp(prefix="huatuo-"))
+        self._engine: Any = None
+        self._facts: EngineFacts | None = None
+        self._placeholder = -1
+
+    @property
+    def phase(self) -> Phase:
+        """As the model reports it from vLLM's worker; see `huatuo_vllm.report`."""
+        phase: Phase = report.read(self._report).get("phase", "starting")
+        return phase
+
+    @property
+    def _report(self) -> Path:
+        return self._folder / "report.jsonl"
+
+    @property
+    def facts(self) -> EngineFacts:
+        """Known once `start` has returned. Raises RuntimeError before."""
+        if self._facts is None:
+            raise RuntimeError("the engine has not started")
+        return self._facts
+
+    async def start(self) -> None:
+        """Load the weights and start vLLM's processes; minutes with real weights.
+
+        Raises EngineStartError.
+        """
+        if self._engine is not None:
+            raise RuntimeError("the engine has started already")
+        try:
+            await asyncio.to_thread(self._start)
+        except EngineStartError:
+            raise
+        except Exception as error:
+            cause = report.read(self._report).get("error") or _cause(error)
+            raise EngineStartError(f"vLLM did not start: {cause}") from error
+
+    def _start(self) -> None:
+        from vllm import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        import huatuo_vllm
+
+        os.environ[report.VARIABLE] = str(self._report)
+        # An editable or vendored install may lack the entry point by which vLLM finds the plugin; ours works alone too.
+        huatuo_vllm.register()
+        from huatuo_vllm.penalty import logits_processor
+
+        use_v2 = os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "1"
+        processors = [logits_processor(use_v2), *self._args.pop("logits_processors", [])]
+        self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._args, logits_processors=processors))
+        config = self._engine.model_config
+        self._placeholder = int(config.hf_config.image_token_index)
+        said = report.read(self._report)
+        self._facts = EngineFacts(
+            max_model_len=int(config.max_model_len),
+            vocab_size=self._checkpoint.vocab_size,
+            tokens_per_image=self._checkpoint.tokens_per_image,
+            details={
+                "vllm": version_of_vllm(),
+                "torch": version("torch"),
+                "transformers": version("transformers"),
+                "python": platform.python_version(),
+                "device": str(self._engine.vllm_config.device_config.device_type),
+                "dtype": str(config.dtype).removeprefix("torch."),
+                "tensor_parallel_size": self._args["tensor_parallel_size"],
+                "max_num_seqs": int(self._engine.vllm_config.scheduler_config.max_num_seqs),
+                "model_runner": said.get("model_runner", "V2" if use_v2 else "V1"),
+                "weights": said.get("weights", {}),
+            },
+        )
+
+    async def generate(self, prompt: Prompt, sampling: Sampling, request_id: str) -> AsyncGenerator[TokenDelta, None]:
+        """Generate; closing or cancelling the generator aborts the generation in vLLM.
+
+        Raises EngineRequestError when this request failed and EngineDeadError when the engine did.
+        """
+        if self._engine is None:
+            raise RuntimeError("the engine has not started")
+        if prompt.token_ids.count(IMAGE_SENTINEL) != len(prompt.images):
+            # vLLM takes too few images in silence, and fails without a message on too many.
+            raise EngineRequestError("the prompt holds another number of images than it has places for")
+        try:
+            (rendered,) = await self._engine.renderer.render_cmpl_async([self._tokens_prompt(prompt)])
+            outputs = self._engine.generate(rendered, self._sampling_params(sampling), request_id)
+            async with aclosing(outputs):
+                async for output in outputs:
+                    yield _delta(output)
+        except EngineRequestError:
+            raise
+        except Exception as error:
+            raise _translated(error) from error
+
+    def _tokens_prompt(self, prompt: Prompt) -> Any:
+        from PIL import Image
+        from vllm.inputs import TokensPrompt
+
+        ids = [self._placeholder if token_id == IMAGE_SENTINEL else token_id for token_id in prompt.token_ids]
+        tokens_prompt = TokensPrompt(prompt_token_ids=ids)
+        if prompt.images:
+            tokens_prompt["multi_modal_data"] = {"image": [Image.fromarray(image.pixels) for image in prompt.images]}
+            tokens_prompt["multi_modal_uuids"] = {"image": [image.identity for image in prompt.images]}
+        if prompt.cache_salt is not None:
+            tokens_prompt["cache_salt"] = prompt.cache_salt
+        return tokens_prompt
+
+    def _sampling_params(self, sampling: Sampling) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        from huatuo_vllm.penalty import EXTRA_ARG
+
+        stop_ids = set(sampling.stop_token_ids)
+        if not sampling.ignore_eos:
+            stop_ids.update(self._checkpoint.eos_token_ids)
+        penalty = sampling.repetition_penalty
+        return SamplingParams(
+            max_tokens=sampling.max_tokens,
+            min_tokens=min(sampling.min_tokens, sampling.max_tokens),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            seed=sampling.seed,
+            logprobs=sampling.logprobs,
+            # vLLM would add the tokenizer's own idea of an eos; the checkpoint's config.json decides.
+            ignore_eos=True,
+            stop_token_ids=sorted(stop_ids),
+            # vLLM's detokeniser raises on ids that the tokenizer lacks, which ends every request (0.32).
+            detokenize=False,
+            output_kind=RequestOutputKind.DELTA,
+            extra_args={EXTRA_ARG: penalty} if penalty != 1.0 else None,
+        )
+
+    async def check(self) -> None:
+        """Raises EngineDeadError when vLLM's processes are gone. It does not see a hung one."""
+        if self._engine is None:
+            return
+        try:
+            await self._engine.check_health()
+        except Exception as error:
+            raise EngineDeadError("The engine has stopped working.") from error
+
+    async def stop(self) -> None:
+        """End vLLM's processes."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await asyncio.to_thread(engine.shutdown, SHUTDOWN_S)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _set_environment(tensor_parallel_size: int) -> None:
+    """Our defaults for vLLM's own variables; what the operator has set stays."""
+    for name, value in {**_QUIET, **_ON_CPU}.items():
+        os.environ.setdefault(name, value)
+    if tensor_parallel_size > 1:
+        # One group of cores a worker (CPU engine): left alone, every worker binds to all of them.
+        cores = sorted(os.sched_getaffinity(0))
+        share = max(1, len(cores) // tensor_parallel_size)
+        groups = [cores[rank * share : (rank + 1) * share] or cores for rank in range(tensor_parallel_size)]
+        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(",".join(map(str, group)) for group in groups))
+
+
+def _overrides(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What vLLM is told about a checkpoint beyond its own config.json."""
+    if checkpoint.layout == "hf":
+        # vLLM's own LLaVA, which this architecture's name stands for, crops the picture's sides.
+        return {"architectures": ["HuatuoLlavaForConditionalGeneration"]}
+    # Our prompts are token ids; text that spells LLaVA's "<image>" must stay text.
+    return {"huatuo_text_placeholder": False}
+
+
+def _delta(output: Any) -> TokenDelta:
+    """vLLM's RequestOutput (one completion, output_kind DELTA) as plain values.
+
+    Raises EngineRequestError for an ending that is not a finished answer.
+    """
+    completion = output.outputs[0]
+    finish_reason: FinishReason | None = None
+    if completion.finish_reason is not None:
+        finish_reason = _FINISH_REASONS.get(completion.finish_reason)
+        if finish_reason is None:
+            raise EngineRequestError("The engine ended this request before its answer was complete.")
+    return TokenDelta(
+        token_ids=tuple(completion.token_ids),
+        finish_reason=finish_reason,
+        logprobs=tuple(
+            {token_id: entry.logprob for token_id, entry in step.items()} for step in completion.logprobs or ()
+        ),
+        num_cached_tokens=output.num_cached_tokens or 0,
+    )
+
+
+def _translated(error: Exception) -> EngineDeadError | EngineRequestError:
+    """Our error for one of vLLM's, by class name: the classes themselves moved between 0.26 and 0.32."""
+    if "EngineDeadError" in (kind.__name__ for kind in type(error).__mro__):
+        return EngineDeadError("The engine has stopped working.")
+    return EngineRequestError("The engine could not process this request.")
+
+
+def _cause(error: BaseException) -> str:
+    """One line for a person: vLLM's own message, without what pydantic wraps around it."""
+    if hasattr(error, "errors"):
+        return "; ".join(str(entry["msg"]).removeprefix("Value error, ") for entry in error.errors())
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,52 @@
+"""An engine that has started on an event loop of its own, in a thread, for tests that are not coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, TypeVar
+
+from huatuo_server.engine.base import Engine, Prompt, Sampling, TokenDelta
+
+Result = TypeVar("Result")
+
+LIMIT_S = 300.0
+"""Of one call; a real engine takes a minute or two to start on a small machine."""
+
+
+class RunningEngine:
+    """`with RunningEngine(engine) as running:` starts the engine and stops it at the end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="engine")
+
+    def run(self, work: Coroutine[Any, Any, Result], limit_s: float = LIMIT_S) -> Result:
+        """Run a coroutine on the engine's loop and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, limit_s), self._loop).result()
+
+    def __enter__(self) -> RunningEngine:
+        self._thread.start()
+        self.run(self.engine.start())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.run(self.engine.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def deltas_of(engine: Engine, prompt: Prompt, sampling: Sampling, request_id: str) -> list[TokenDelta]:
+    """A whole generation."""
+    return [delta async for delta in engine.generate(prompt, sampling, request_id)]
+
+
+def ids_of(deltas: list[TokenDelta]) -> list[int]:
+    """The token ids of a whole generation."""
+    return [token_id for delta in deltas for token_id in delta.token_ids]

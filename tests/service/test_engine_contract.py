@@ -1,0 +1,259 @@
+"""What every engine promises, run on the real one and on its scripted twin, so that the twin cannot drift.
+
+Both answer the same golden questions: vLLM because it computes them, the twin because its script says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import Iterator
+from contextlib import aclosing
+
+import pytest
+
+from huatuo_server.engine.base import Engine, Prompt, PromptImage, Sampling, TokenDelta
+from huatuo_server.engine.scripted import Completion
+from huatuo_server.errors import EngineRequestError
+from huatuo_server.families import HUATUO_34B
+from huatuo_server.images.decode import decode
+from huatuo_server.images.prepare import prepare
+from tests import golden
+from tests.service.running_engine import RunningEngine, deltas_of, ids_of
+from tests.service.served import EOS, scripted_engine
+
+QUESTIONS = [case for case in golden.cases() if not case.images and not case.history and case.penalty == 1.0]
+"""Text only, greedy, all ending at the end of sequence."""
+
+PICTURE_QUESTION = next(case for case in golden.cases() if len(case.images) == 1)
+
+ids = itertools.count()
+
+
+def scripted(*cases: golden.Case) -> Engine:
+    """A twin that answers these cases, in this order."""
+    return scripted_engine(*(Completion(token_ids=case.output_ids[:-1]) for case in cases))
+
+
+@pytest.fixture(params=["scripted", pytest.param("vllm", marks=pytest.mark.slow)])
+def running(request: pytest.FixtureRequest) -> Iterator[RunningEngine]:
+    """An engine that has started and whose next answers are those of QUESTIONS."""
+    if request.param == "vllm":
+        yield request.getfixturevalue("vllm_engine")
+        return
+    with RunningEngine(scripted(*QUESTIONS)) as started:
+        yield started
+
+
+def generate(running: RunningEngine, prompt: Prompt, sampling: Sampling) -> list[TokenDelta]:
+    return running.run(deltas_of(running.engine, prompt, sampling, f"contract-{next(ids)}"))
+
+
+def text_prompt(case: golden.Case = QUESTIONS[0]) -> Prompt:
+    return Prompt(case.input_ids)
+
+
+def picture() -> PromptImage:
+    image = decode((golden.IMAGES / PICTURE_QUESTION.images[0]).read_bytes(), param="image")
+    return PromptImage(prepare(image, HUATUO_34B.picture), identity="contract")
+
+
+def test_one_finish_reason_and_it_comes_last(running: RunningEngine) -> None:
+    """Whoever reads the deltas knows from the last one, and only from it, that the answer is complete."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=40))
+
+    assert [delta.finish_reason for delta in deltas[:-1]] == [None] * (len(deltas) - 1)
+    assert deltas[-1].finish_reason in ("stop", "length")
+
+
+def test_the_end_of_sequence_stops_and_is_among_the_ids(running: RunningEngine) -> None:
+    """As in vLLM, its id is the last one."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=40))
+
+    assert ids_of(deltas) == list(QUESTIONS[0].output_ids)
+    assert ids_of(deltas)[-1] == EOS
+    assert deltas[-1].finish_reason == "stop"
+
+
+def test_max_tokens_is_exact_and_ends_in_length(running: RunningEngine) -> None:
+    """Not one token more, and never a "stop" that was none."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=3))
+
+    assert ids_of(deltas) == list(QUESTIONS[0].output_ids[:3])
+    assert deltas[-1].finish_reason == "length"
+
+
+def test_an_end_of_sequence_at_the_ceiling_is_a_stop(running: RunningEngine) -> None:
+    """An answer that ends by itself at its last token is complete."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=len(QUESTIONS[0].output_ids)))
+
+    assert deltas[-1].finish_reason == "stop"
+
+
+def test_ignore_eos_goes_on_past_the_end_of_sequence(running: RunningEngine) -> None:
+    """The end of sequence is then a token as any other."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=20, ignore_eos=True))
+
+    assert len(ids_of(deltas)) == 20
+    assert ids_of(deltas)[: len(QUESTIONS[0].output_ids)] == list(QUESTIONS[0].output_ids)
+    assert deltas[-1].finish_reason == "length"
+
+
+def test_min_tokens_keeps_the_end_of_sequence_away(running: RunningEngine) -> None:
+    """Until then it is not chosen at all."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=20, min_tokens=12))
+
+    assert EOS not in ids_of(deltas)[:12]
+    assert len(ids_of(deltas)) >= 12
+
+
+def test_a_stop_token_ends_the_answer_and_is_among_the_ids(running: RunningEngine) -> None:
+    """Any id may be one."""
+    wanted = QUESTIONS[0].output_ids[2]
+
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=20, stop_token_ids=(wanted,)))
+
+    assert ids_of(deltas) == list(QUESTIONS[0].output_ids[:3])
+    assert deltas[-1].finish_reason == "stop"
+
+
+def test_every_id_lies_in_the_vocabulary(running: RunningEngine) -> None:
+    """Also when sampling is wild."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=50, temperature=2.0, seed=1, ignore_eos=True))
+
+    assert all(0 <= token_id < running.engine.facts.vocab_size for token_id in ids_of(deltas))
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 4])
+def test_logprobs_come_one_mapping_a_token_with_the_chosen_id(running: RunningEngine, wanted: int) -> None:
+    """They are log-probabilities: finite, not above 0."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=5, logprobs=wanted))
+
+    for delta in deltas:
+        assert len(delta.logprobs) == len(delta.token_ids)
+        for token_id, step in zip(delta.token_ids, delta.logprobs, strict=True):
+            assert token_id in step
+            assert len(step) >= max(wanted, 1)
+            assert all(math.isfinite(value) and value <= 0 for value in step.values())
+
+
+def test_logprobs_come_only_when_asked_for(running: RunningEngine) -> None:
+    """They cost time and memory."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=5))
+
+    assert all(delta.logprobs == () for delta in deltas)
+
+
+def test_concurrent_requests_do_not_mix(running: RunningEngine) -> None:
+    """Each of several questions asked at once gets its own answer."""
+    sampling = Sampling(max_tokens=40)
+
+    async def all_at_once() -> list[list[TokenDelta]]:
+        engine = running.engine
+        asked = [deltas_of(engine, text_prompt(case), sampling, f"contract-{next(ids)}") for case in QUESTIONS]
+        return await asyncio.gather(*asked)
+
+    answers = running.run(all_at_once())
+
+    assert [ids_of(answer) for answer in answers] == [list(case.output_ids) for case in QUESTIONS]
+
+
+def test_closing_aborts_and_the_engine_goes_on(running: RunningEngine) -> None:
+    """A reader who leaves ends a generation at once, and nobody else's."""
+
+    async def leave_after_one() -> None:
+        request = running.engine.generate(
+            text_prompt(), Sampling(max_tokens=2000, ignore_eos=True), f"contract-{next(ids)}"
+        )
+        async with aclosing(request) as deltas:
+            await anext(deltas)
+
+    running.run(leave_after_one(), limit_s=30)
+    deltas = generate(running, text_prompt(QUESTIONS[1]), Sampling(max_tokens=40))
+
+    assert ids_of(deltas) == list(QUESTIONS[1].output_ids)
+
+
+def test_cancelling_the_reader_aborts_and_the_engine_goes_on(running: RunningEngine) -> None:
+    """The way a hang-up reaches the engine while it is waited for."""
+
+    async def cancelled() -> None:
+        begun = asyncio.Event()
+
+        async def read() -> None:
+            endless = Sampling(max_tokens=2000, ignore_eos=True)
+            async for _ in running.engine.generate(text_prompt(), endless, f"contract-{next(ids)}"):
+                begun.set()
+
+        reader = asyncio.create_task(read())
+        await begun.wait()
+        reader.cancel()
+        await asyncio.wait({reader}, timeout=10)
+        assert reader.cancelled()
+
+    running.run(cancelled(), limit_s=30)
+    deltas = generate(running, text_prompt(QUESTIONS[1]), Sampling(max_tokens=40))
+
+    assert ids_of(deltas) == list(QUESTIONS[1].output_ids)
+
+
+def test_an_image_goes_in(running: RunningEngine) -> None:
+    """One sentinel, one image."""
+    deltas = generate(running, Prompt(PICTURE_QUESTION.input_ids, (picture(),)), Sampling(max_tokens=5))
+
+    assert deltas[-1].finish_reason in ("stop", "length")
+
+
+@pytest.mark.parametrize("num_images", [0, 2])
+def test_another_number_of_images_than_sentinels_is_refused(running: RunningEngine, num_images: int) -> None:
+    """vLLM itself takes too few in silence and answers nonsense."""
+    prompt = Prompt(PICTURE_QUESTION.input_ids, (picture(),) * num_images)
+
+    with pytest.raises(EngineRequestError):
+        generate(running, prompt, Sampling(max_tokens=5))
+
+    assert generate(running, text_prompt(), Sampling(max_tokens=2))[-1].finish_reason == "length"
+
+
+def test_a_prompt_that_does_not_fit_is_this_requests_failure_alone(running: RunningEngine) -> None:
+    """The engine goes on."""
+    endless = Prompt((5,) * (running.engine.facts.max_model_len + 1))
+
+    with pytest.raises(EngineRequestError):
+        generate(running, endless, Sampling(max_tokens=1))
+
+    assert generate(running, text_prompt(), Sampling(max_tokens=2))[-1].finish_reason == "length"
+
+
+def test_facts_and_phase_are_known_once_started(running: RunningEngine) -> None:
+    """They hold for the golden checkpoint."""
+    facts = running.engine.facts
+
+    assert (facts.vocab_size, facts.tokens_per_image) == (4096, 576)
+    assert 0 < facts.max_model_len <= 4096
+    assert running.engine.phase not in ("ready", "failed")
+    running.run(running.engine.check())
+
+
+def test_nothing_can_be_generated_before_the_start() -> None:
+    """A request that comes too early fails at once instead of waiting for ever."""
+    engine = scripted(*QUESTIONS)
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(deltas_of(engine, text_prompt(), Sampling(max_tokens=1), "early"))
+    with pytest.raises(RuntimeError):
+        _ = engine.facts
+    assert engine.phase == "starting"
+
+
+def test_stop_may_come_twice_and_before_the_start() -> None:
+    """A start that failed half-way is cleaned up in the same way."""
+
+    async def stopped_often(engine: Engine) -> None:
+        await engine.stop()
+        await engine.start()
+        await engine.stop()
+        await engine.stop()
+
+    asyncio.run(stopped_often(scripted(*QUESTIONS)))
