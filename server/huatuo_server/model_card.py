@@ -1,0 +1,24 @@
+"""The little that the wire needs to know of the model it serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from huatuo_server.families import Family
+from huatuo_server.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a checkpoint says of itself, without its weights.
+
+    eos_token_ids: any of them ends an answer. tokens_per_image: prompt positions one image takes.
+    vocab_size: rows of the output head. demo: the weights are untrained, and clients are told so.
+    """
+
+    family: Family
+    tokenizer: Tokenizer
+    eos_token_ids: tuple[int, ...]
+    tokens_per_image: int
+    vocab_size: int
+    demo: bool = False

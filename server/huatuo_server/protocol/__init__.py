@@ -1,0 +1,1 @@
+"""The wire: bytes to values and values to bytes, and nothing else."""

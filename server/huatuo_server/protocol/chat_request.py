@@ -1,0 +1,169 @@
+"""The body of `POST /v1/chat/completions` -> a validated request, or a 400 that names the field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from huatuo_server.errors import InvalidRequest
+from huatuo_server.protocol.chat_schema import ChatRequestShape, MessageShape, PartShape, Role
+from huatuo_server.protocol.data_url import DataUrl
+from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, PART_FIELDS, REQUEST_FIELDS, refuse
+from huatuo_server.protocol.validation import invalid_request
+
+MAX_IGNORED_FIELDS = 100
+"""How many ignored fields are named; a request with more is not a client's but a fuzzer's."""
+
+MAX_NAME_CHARS = 64
+"""A longer name of an unknown field is cut, so that an answer cannot be made as large as a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message. text: its text parts, joined by a newline. images: in their order; only a user's have any."""
+
+    role: Role
+    text: str
+    images: tuple[DataUrl, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A request that makes sense. None: it is silent, and the model's default holds.
+
+    top_k: 0 is off. stop: not empty strings. ignored_fields: JSON paths, sorted.
+    """
+
+    model: str
+    messages: tuple[ChatMessage, ...]
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    max_tokens: int | None = None
+    min_tokens: int | None = None
+    ignore_eos: bool = False
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    stream: bool = False
+    include_usage: bool = False
+    return_token_ids: bool = False
+    ignored_fields: tuple[str, ...] = ()
+
+
+def parse_chat_request(body: bytes, *, max_images: int, vocab_size: int) -> ChatRequest:
+    """Raises InvalidRequest, whose `param` is the JSON path of the field and whose message never holds its value."""
+    shape = _shape(body)
+    refuse(shape.model_extra or {}, REQUEST_FIELDS)
+    _check_ranges(shape, vocab_size)
+    messages = tuple(_message(index, message) for index, message in enumerate(shape.messages))
+    _check_conversation(messages, max_images)
+    return ChatRequest(
+        model=shape.model,
+        messages=messages,
+        temperature=shape.temperature,
+        top_p=shape.top_p,
+        top_k=0 if shape.top_k == -1 else shape.top_k,
+        repetition_penalty=shape.repetition_penalty,
+        max_tokens=shape.max_tokens if shape.max_completion_tokens is None else shape.max_completion_tokens,
+        min_tokens=shape.min_tokens,
+        ignore_eos=bool(shape.ignore_eos),
+        stop=(shape.stop,) if isinstance(shape.stop, str) else tuple(shape.stop or ()),
+        seed=shape.seed,
+        stream=bool(shape.stream),
+        include_usage=bool(shape.stream and shape.stream_options and shape.stream_options.include_usage),
+        return_token_ids=bool(shape.return_token_ids),
+        ignored_fields=_ignored_fields(shape),
+    )
+
+
+def _shape(body: bytes) -> ChatRequestShape:
+    try:
+        # Bounded in depth and in the digits of a number; NaN and Infinity are not JSON.
+        value = from_json(body, allow_inf_nan=False)
+        return ChatRequestShape.model_validate(value)
+    except ValidationError as error:
+        raise invalid_request(error) from None
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
+
+
+def _check_ranges(shape: ChatRequestShape, vocab_size: int) -> None:
+    """What no field's own type can say."""
+    if shape.n not in (None, 1):
+        raise InvalidRequest("n must be 1: a request gets one answer.", param="n")
+    if shape.top_k is not None and shape.top_k > vocab_size:
+        raise InvalidRequest(f"top_k must be at most {vocab_size}, the size of the vocabulary.", param="top_k")
+    ceilings = {shape.max_tokens, shape.max_completion_tokens} - {None}
+    if len(ceilings) > 1:
+        raise InvalidRequest(
+            "max_tokens and max_completion_tokens differ: send one of them.", param="max_completion_tokens"
+        )
+    if shape.min_tokens and any(one is not None and one < shape.min_tokens for one in ceilings):
+        raise InvalidRequest("min_tokens must not exceed max_tokens.", param="min_tokens")
+
+
+def _message(index: int, shape: MessageShape) -> ChatMessage:
+    prefix = f"messages.{index}."
+    refuse(shape.model_extra or {}, MESSAGE_FIELDS, prefix)
+    if shape.role == "assistant" and not shape.content:
+        return ChatMessage("assistant", "")
+    if shape.content is None or shape.content == []:
+        raise InvalidRequest(f"{prefix}content is required.", param=f"{prefix}content")
+    if isinstance(shape.content, str):
+        return ChatMessage(shape.role, shape.content)
+    parts = [_part(part, shape.role, f"{prefix}content.{number}.") for number, part in enumerate(shape.content)]
+    text = "\n".join(part for part in parts if isinstance(part, str))
+    return ChatMessage(shape.role, text, tuple(part for part in parts if isinstance(part, DataUrl)))
+
+
+def _part(part: PartShape, role: Role, prefix: str) -> str | DataUrl:
+    """A part's text, or its image."""
+    refuse(part.model_extra or {}, PART_FIELDS, prefix)
+    other = "image_url" if part.type == "text" else "text"
+    if getattr(part, other) is not None:
+        raise InvalidRequest(f"{prefix}{other} has no place in a part of type {part.type}.", param=f"{prefix}{other}")
+    value = part.text if part.type == "text" else part.image_url
+    if value is None:
+        raise InvalidRequest(f"{prefix}{part.type} is required.", param=f"{prefix}{part.type}")
+    if isinstance(value, str):
+        return value
+    if role != "user":
+        raise InvalidRequest(f"{prefix}image_url: only user messages hold images.", param=f"{prefix}image_url")
+    return DataUrl.parse(value.url, param=f"{prefix}image_url")
+
+
+def _check_conversation(messages: tuple[ChatMessage, ...], max_images: int) -> None:
+    last = len(messages) - 1
+    if messages[last].role != "user":
+        raise InvalidRequest("The last message must be the user's.", param=f"messages.{last}.role")
+    images = [image for message in messages for image in message.images]
+    if len(images) > max_images:
+        raise InvalidRequest(
+            f"The request holds {len(images)} images; at most {max_images} are read.", param=images[max_images].param
+        )
+
+
+def _ignored_fields(shape: ChatRequestShape) -> tuple[str, ...]:
+    names = set(_extras(shape))
+    if shape.stream_options is not None and not shape.stream:
+        names.add("stream_options")
+    return tuple(sorted(names)[:MAX_IGNORED_FIELDS])
+
+
+def _extras(shape: BaseModel, prefix: str = "") -> Iterator[str]:
+    """The paths of all fields that the shape does not know, here and below; null says nothing, so it is not named."""
+    for name, value in (shape.model_extra or {}).items():
+        if value is not None:
+            yield prefix + (name if len(name) <= MAX_NAME_CHARS else name[:MAX_NAME_CHARS] + "…")
+    for name in shape.model_fields_set & type(shape).model_fields.keys():
+        value = getattr(shape, name)
+        if isinstance(value, BaseModel):
+            yield from _extras(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            for index, one in enumerate(value):
+                if isinstance(one, BaseModel):
+                    yield from _extras(one, f"{prefix}{name}.{index}.")

@@ -1,0 +1,101 @@
+"""What goes out: the shapes of OpenAI's chat completions, with our extensions at the top level.
+
+Extensions: `images`, `ignored_fields`, `max_tokens_clamped_to` (in a stream on the chunk with the finish_reason) and,
+where `return_token_ids` asked for them, `token_ids` and `prompt_token_ids`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+FinishReason = Literal["stop", "length"]
+
+
+class ImageFacts(TypedDict):
+    """How an image of the request was read: its size in pixels once upright, and its format by its bytes."""
+
+    width: int
+    height: int
+    format: str
+
+
+class PromptTokensDetails(TypedDict):
+    """cached_tokens: of the prompt, read from the prefix cache."""
+
+    cached_tokens: int
+
+
+class Usage(TypedDict):
+    """Tokens; an image counts as the positions it takes (576 for CLIP-L/14-336), the end-of-sequence token as one."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokensDetails
+
+
+class AssistantMessage(TypedDict):
+    """The answer."""
+
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+
+
+class Choice(TypedDict):
+    """The one choice of a completion. token_ids: every generated id, the end-of-sequence token too."""
+
+    index: int
+    message: AssistantMessage
+    logprobs: None
+    finish_reason: FinishReason
+    token_ids: NotRequired[list[int]]
+
+
+class ChatCompletion(TypedDict):
+    """A whole answer. prompt_token_ids: one -200 for each image, as the reference writes it."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage
+    images: list[ImageFacts]
+    ignored_fields: list[str]
+    max_tokens_clamped_to: NotRequired[int]
+    prompt_token_ids: NotRequired[list[int]]
+
+
+class Delta(TypedDict, total=False):
+    """What a chunk adds to the message."""
+
+    role: Literal["assistant"]
+    content: str
+
+
+class ChunkChoice(TypedDict):
+    """The one choice of a chunk; only the last one has a finish_reason."""
+
+    index: int
+    delta: Delta
+    logprobs: None
+    finish_reason: FinishReason | None
+    token_ids: NotRequired[list[int]]
+
+
+class ChatCompletionChunk(TypedDict):
+    """A piece of an answer. usage: on the one chunk after the last, whose choices are empty, where it was asked for."""
+
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    usage: NotRequired[Usage]
+    prompt_token_ids: NotRequired[list[int]]
+    images: NotRequired[list[ImageFacts]]
+    ignored_fields: NotRequired[list[str]]
+    max_tokens_clamped_to: NotRequired[int]

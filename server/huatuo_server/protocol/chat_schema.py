@@ -1,0 +1,101 @@
+"""The JSON of a chat request, as far as its shape goes; what its fields mean together is `chat_request`'s.
+
+Types are strict ("1" is not 1), null is the same as absent, and unknown fields are kept aside in `model_extra`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+MAX_STOP_STRINGS = 4
+"""OpenAI's limit."""
+
+MAX_STOP_CHARS = 1024
+"""Of one stop string; text is searched for each of them after each token."""
+
+MAX_LIST_ITEMS = 4096
+"""Of messages, and of a message's parts; no context holds so many."""
+
+INT64_MAX = 2**63 - 1
+"""Seeds are 64-bit in the engine; a larger one has leaked requests in vLLM."""
+
+Role = Literal["system", "developer", "user", "assistant"]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class ImageUrlShape(_Shape):
+    """`{"url": "data:image/png;base64,..."}`."""
+
+    url: str
+
+
+class PartShape(_Shape):
+    """A content part: `{"type": "text", "text"}` or `{"type": "image_url", "image_url"}`."""
+
+    type: Literal["text", "image_url"]
+    text: str | None = None
+    image_url: ImageUrlShape | None = None
+
+
+def _string_or_list(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "<string>"
+    return "<list>" if isinstance(value, list) else None
+
+
+def _either(message: str) -> Discriminator:
+    return Discriminator(_string_or_list, custom_error_type="string_or_list", custom_error_message=message)
+
+
+Parts = Annotated[list[PartShape], Field(max_length=MAX_LIST_ITEMS, fail_fast=True)]
+Content = Annotated[
+    Annotated[str, Tag("<string>")] | Annotated[Parts, Tag("<list>")],
+    _either("Input should be a string or a list of content parts"),
+]
+StopString = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARS)]
+Stop = Annotated[
+    Annotated[StopString, Tag("<string>")]
+    | Annotated[Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)], Tag("<list>")],
+    _either("Input should be a string or a list of strings"),
+]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class MessageShape(_Shape):
+    """One message of the conversation."""
+
+    role: Role
+    content: Content | None = None
+
+
+class StreamOptionsShape(_Shape):
+    """`{"include_usage": true}` asks for a last chunk with the usage."""
+
+    include_usage: bool | None = None
+
+
+class ChatRequestShape(_Shape):
+    """The body of `POST /v1/chat/completions`. An absent sampling field takes the model's default."""
+
+    model: str
+    messages: Annotated[list[MessageShape], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)]
+    temperature: Annotated[Finite, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[Finite, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1)] | None = None
+    # The penalty divides logits: far below 0.01 it makes infinities of them.
+    repetition_penalty: Annotated[Finite, Field(ge=0.01, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    min_tokens: Annotated[int, Field(ge=0)] | None = None
+    ignore_eos: bool | None = None
+    stop: Stop | None = None
+    seed: Annotated[int, Field(ge=-INT64_MAX - 1, le=INT64_MAX)] | None = None
+    n: int | None = None
+    stream: bool | None = None
+    stream_options: StreamOptionsShape | None = None
+    return_token_ids: bool | None = None

@@ -1,0 +1,20 @@
+"""`/metrics`: vLLM's metrics and ours on one page."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from huatuo_server.metrics import Metrics
+
+
+def metrics_routes(metrics: Metrics) -> APIRouter:
+    """The route, over one registry."""
+    router = APIRouter(tags=["metrics"])
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def page(request: Request) -> Response:
+        """Plain text, or OpenMetrics 1.0 for whoever accepts it."""
+        body, content_type = metrics.exposition(request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": content_type})
+
+    return router

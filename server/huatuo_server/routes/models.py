@@ -1,0 +1,70 @@
+"""`GET /v1/models` and `/v1/models/{id}`: the one model that is served."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal, NotRequired
+
+from fastapi import APIRouter
+from typing_extensions import TypedDict
+
+from huatuo_server.errors import ModelNotFound
+from huatuo_server.pipeline import Service
+from huatuo_server.served_model import ServedModel
+
+
+class ModelObject(TypedDict):
+    """OpenAI's model, with what a client of ours wants to know.
+
+    created: when this server was built up, Unix time in seconds. max_model_len: tokens of prompt and answer together.
+    untrained: only there, and true, for a demo checkpoint, whose answers mean nothing.
+    """
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    max_model_len: int
+    max_images_per_request: int
+    untrained: NotRequired[bool]
+
+
+class ModelList(TypedDict):
+    """OpenAI's list."""
+
+    object: Literal["list"]
+    data: list[ModelObject]
+
+
+def models_routes(service: Service) -> APIRouter:
+    """The routes, over one service."""
+    router = APIRouter(prefix="/v1/models", tags=["models"])
+    created = int(time.time())
+
+    def described(model: ServedModel) -> ModelObject:
+        described = ModelObject(
+            id=service.model_name,
+            object="model",
+            created=created,
+            owned_by="huatuo-server",
+            max_model_len=model.engine.facts.max_model_len,
+            max_images_per_request=service.limits.max_images,
+        )
+        if model.card.demo:
+            described["untrained"] = True
+        return described
+
+    @router.get("", summary="The models served here")
+    async def list_models() -> ModelList:
+        """One; 503 until it is ready."""
+        return ModelList(object="list", data=[described(service.startup.require_ready())])
+
+    @router.get("/{model:path}", summary="One model")
+    async def retrieve_model(model: str) -> ModelObject:
+        """404 for any other name than the one that the list gives."""
+        served = service.startup.require_ready()
+        if model != service.model_name:
+            raise ModelNotFound("This server serves another model: GET /v1/models names it.", param="model")
+        return described(served)
+
+    return router

@@ -1,0 +1,79 @@
+"""What a request asks of the engine: its own wishes, the model's defaults where it is silent, and the room there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from huatuo_server.engine.base import Prompt, Sampling
+from huatuo_server.errors import ContextLengthExceeded
+from huatuo_server.families import SamplingDefaults
+from huatuo_server.protocol.chat_request import ChatRequest
+
+MAX_CHARS_PER_TOKEN = 256
+"""No piece of the vocabularies that we serve spells more; the longest of Qwen2's are runs of 128 blanks."""
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A model's context, in tokens, and how much of it a prompt takes.
+
+    prompt: of the whole prompt. images: of its images, a part of `prompt`. context: prompt and answer together.
+    """
+
+    prompt: int
+    images: int
+    context: int
+
+    @classmethod
+    def of(cls, prompt: Prompt, *, tokens_per_image: int, context: int) -> Room:
+        """Raises ContextLengthExceeded when the prompt leaves no room for one token of an answer."""
+        images = len(prompt.images) * tokens_per_image
+        room = cls(len(prompt.token_ids) - len(prompt.images) + images, images, context)
+        if room.left < 1:
+            raise ContextLengthExceeded(
+                f"The prompt has {room.prompt} tokens, {room.images} of them images, and the model's context holds "
+                f"{room.context} tokens of prompt and answer together: shorten the text or send fewer images.",
+                param="messages",
+            )
+        return room
+
+    @property
+    def left(self) -> int:
+        """For the answer."""
+        return self.context - self.prompt
+
+
+def refuse_endless_text(request: ChatRequest, context: int) -> None:
+    """Raises ContextLengthExceeded for text that cannot fit, before time and memory go into its tokens."""
+    num_chars = sum(len(message.text) for message in request.messages)
+    if num_chars > context * MAX_CHARS_PER_TOKEN:
+        raise ContextLengthExceeded(
+            f"The messages hold {num_chars} characters, which cannot fit the model's context of {context} tokens: "
+            "shorten the text.",
+            param="messages",
+        )
+
+
+def sampling_for(request: ChatRequest, defaults: SamplingDefaults, room: Room) -> tuple[Sampling, int | None]:
+    """The engine's parameters, and what `max_tokens` was clamped to if it was."""
+    min_tokens = _or(request.min_tokens, defaults.min_tokens)
+    wished = _or(request.max_tokens, max(defaults.max_tokens, min_tokens))
+    max_tokens = min(wished, room.left)
+    sampling = Sampling(
+        max_tokens=max_tokens,
+        temperature=_or(request.temperature, defaults.temperature),
+        top_p=_or(request.top_p, defaults.top_p),
+        top_k=_or(request.top_k, defaults.top_k),
+        repetition_penalty=_or(request.repetition_penalty, defaults.repetition_penalty),
+        seed=request.seed,
+        min_tokens=min(min_tokens, max_tokens),
+        ignore_eos=request.ignore_eos,
+    )
+    return sampling, max_tokens if max_tokens < wished else None
+
+
+def _or(value: Number | None, default: Number) -> Number:
+    return default if value is None else value

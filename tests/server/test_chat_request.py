@@ -1,0 +1,380 @@
+"""The body of a chat request: what it may hold, what it means, and how its faults are told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from huatuo_server.errors import InvalidRequest, RequestError
+from huatuo_server.protocol.chat_request import MAX_IGNORED_FIELDS, ChatRequest, parse_chat_request
+from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, PART_FIELDS, REQUEST_FIELDS
+
+CANARY = "canary-7c1f"
+PNG = "data:image/png;base64,aGVsbG8="
+USER = {"role": "user", "content": "hi"}
+
+
+def parse(value: Any, **limits: int) -> ChatRequest:
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return parse_chat_request(body, max_images=limits.get("max_images", 6), vocab_size=100)
+
+
+def ask(**fields: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": [USER], **fields}
+
+
+def said(*messages: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": list(messages)}
+
+
+def user(*parts: Any) -> dict[str, Any]:
+    return said({"role": "user", "content": list(parts)})
+
+
+def image(url: str = PNG, **fields: Any) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url, **fields}}
+
+
+def test_a_silent_request_leaves_everything_to_the_model() -> None:
+    """Only what was said is set; the defaults are the family's, not the protocol's."""
+    request = parse(ask())
+
+    silent = (request.temperature, request.top_p, request.top_k, request.repetition_penalty, request.seed)
+    assert silent == (None,) * 5
+    assert (request.max_tokens, request.min_tokens) == (None, None)
+    assert (request.stop, request.ignored_fields) == ((), ())
+    switches = (request.stream, request.include_usage, request.ignore_eos, request.return_token_ids)
+    assert switches == (False,) * 4
+
+
+def test_null_is_absent() -> None:
+    """A client that sends every optional field as null has said nothing."""
+    names = ["temperature", "top_p", "top_k", "repetition_penalty", "max_tokens", "max_completion_tokens", "min_tokens"]
+    names += [
+        "ignore_eos",
+        "stop",
+        "seed",
+        "n",
+        "stream",
+        "stream_options",
+        "return_token_ids",
+        "tools",
+        "logprobs",
+        "x",
+    ]
+
+    assert parse(ask(**dict.fromkeys(names))) == parse(ask())
+
+
+def test_every_field_that_is_honoured_arrives() -> None:
+    """Each value is read as sent."""
+    request = parse(
+        ask(
+            temperature=1,
+            top_p=0.5,
+            top_k=7,
+            repetition_penalty=1.1,
+            max_tokens=9,
+            max_completion_tokens=9,
+            min_tokens=2,
+            ignore_eos=True,
+            stop=["a", "b"],
+            seed=-(2**63),
+            n=1,
+            stream=True,
+            stream_options={"include_usage": True},
+            return_token_ids=True,
+        )
+    )
+
+    assert (request.temperature, request.top_p, request.top_k, request.repetition_penalty) == (1.0, 0.5, 7, 1.1)
+    assert (request.max_tokens, request.min_tokens, request.seed) == (9, 2, -(2**63))
+    assert request.stop == ("a", "b")
+    assert request.stream
+    assert request.include_usage
+    assert request.ignore_eos
+    assert request.return_token_ids
+    assert request.ignored_fields == ()
+
+
+@pytest.mark.parametrize(("sent", "read"), [(-1, 0), (0, 0), (1, 1), (100, 100)])
+def test_top_k_is_off_at_minus_one_and_at_zero(sent: int, read: int) -> None:
+    """Both ways of saying "off" mean the same."""
+    assert parse(ask(top_k=sent)).top_k == read
+
+
+def test_one_stop_string_needs_no_list() -> None:
+    """A bare string is a list of one."""
+    assert parse(ask(stop="END")).stop == ("END",)
+
+
+def test_either_name_of_the_ceiling_counts() -> None:
+    """OpenAI renamed max_tokens; both are read."""
+    assert parse(ask(max_tokens=5)).max_tokens == 5
+    assert parse(ask(max_completion_tokens=6)).max_tokens == 6
+
+
+def test_text_parts_are_joined_by_a_newline_and_images_keep_their_order() -> None:
+    """Parts of one message become one text and a row of images, each with its own path."""
+    parts = [
+        {"type": "text", "text": "a"},
+        image(),
+        {"type": "text", "text": "b"},
+        image(PNG.upper().replace("PNG", "x")),
+    ]
+
+    (message,) = parse(user(*parts)).messages
+
+    assert message.text == "a\nb"
+    assert [one.param for one in message.images] == ["messages.0.content.1.image_url", "messages.0.content.3.image_url"]
+    assert message.images[0].payload == "aGVsbG8="
+
+
+@pytest.mark.parametrize("content", [None, "", []])
+def test_an_answer_without_text_is_an_empty_one(content: Any) -> None:
+    """An assistant's message may be empty; the history of other servers holds such."""
+    request = parse(said(USER, {"role": "assistant", "content": content}, USER))
+
+    assert request.messages[1].text == ""
+
+
+def test_an_answer_keeps_its_blanks() -> None:
+    """The next turn's prompt must hold exactly what the model said."""
+    request = parse(said(USER, {"role": "assistant", "content": "  yes \n"}, USER))
+
+    assert request.messages[1].text == "  yes \n"
+
+
+def test_unknown_fields_are_named_with_their_paths() -> None:
+    """Nothing that was ignored is ignored in silence, at any depth."""
+    body = {
+        "model": "m",
+        "messages": [
+            {"role": "user", "name": "Ann", "content": [{**image(detail="low"), "uuid": "1"}]},
+            {"role": "assistant", "content": "x", "refusal": None},
+            USER,
+        ],
+        "user": "u",
+        "metadata": {"a": 1},
+        "store": False,
+        "stream": True,
+        "stream_options": {"include_usage": False, "include_obfuscation": True},
+    }
+
+    assert parse(body).ignored_fields == (
+        "messages.0.content.0.image_url.detail",
+        "messages.0.content.0.uuid",
+        "messages.0.name",
+        "metadata",
+        "store",
+        "stream_options.include_obfuscation",
+        "user",
+    )
+
+
+def test_stream_options_mean_nothing_without_a_stream() -> None:
+    """They are named as ignored."""
+    request = parse(ask(stream_options={"include_usage": True}))
+
+    assert (request.include_usage, request.ignored_fields) == (False, ("stream_options",))
+
+
+def test_the_list_of_ignored_fields_is_bounded() -> None:
+    """An answer cannot be blown up by a request of a million strange and long names."""
+    strange = {f"{number:04}" + "x" * 1000: 1 for number in range(1000)}
+
+    ignored = parse(ask(**strange)).ignored_fields
+
+    assert len(ignored) == MAX_IGNORED_FIELDS
+    assert max(map(len, ignored)) <= 65
+
+
+@pytest.mark.parametrize(("name", "harmless"), REQUEST_FIELDS.items())
+def test_a_field_that_would_change_the_answer_is_refused_unless_harmless(name: str, harmless: tuple[Any, ...]) -> None:
+    """Ignoring what the client relies on would be a lie; its harmless values are ignored and named."""
+    with pytest.raises(InvalidRequest, match=name) as caught:
+        parse(ask(**{name: {"type": CANARY}}))
+
+    assert caught.value.param == name
+    assert CANARY not in caught.value.message
+    for value in harmless:
+        assert parse(ask(**{name: value})).ignored_fields == (name,)
+
+
+@pytest.mark.parametrize("name", MESSAGE_FIELDS)
+def test_a_messages_own_unsupported_fields_are_refused(name: str) -> None:
+    """Tool calls in the history cannot be dropped from it unseen."""
+    with pytest.raises(InvalidRequest) as caught:
+        parse(said({**USER, name: [CANARY]}))
+
+    assert caught.value.param == f"messages.0.{name}"
+
+
+@pytest.mark.parametrize("name", PART_FIELDS)
+def test_a_parts_own_unsupported_fields_are_refused(name: str) -> None:
+    """A part that also holds a file or embeddings is not read as text alone."""
+    with pytest.raises(InvalidRequest) as caught:
+        parse(user({"type": "text", "text": "x", name: CANARY}))
+
+    assert caught.value.param == f"messages.0.content.0.{name}"
+
+
+WRONG: list[tuple[Any, str | None]] = [
+    (b"", None),
+    (b"{", None),
+    (CANARY.encode(), None),
+    (b'{"model": "\xff"}', None),
+    (b'{"model": "\\ud800"}', None),
+    (b"\xef\xbb\xbf{}", None),
+    (json.dumps(ask()).encode("utf-16"), None),
+    (b"[" * 100_000, None),
+    (b'{"x": ' + b'{"x": ' * 50_000 + b"1" + b"}" * 50_001, None),
+    (b'{"seed": ' + b"9" * 1_000_000 + b"}", None),
+    (b'{"x": NaN}', None),
+    (b'{"x": -Infinity}', None),
+    ([], None),
+    (CANARY, None),
+    (7, None),
+    ({}, "model"),
+    ({"model": "m"}, "messages"),
+    ({"model": 7, "messages": [USER]}, "model"),
+    ({"model": None, "messages": [USER]}, "model"),
+    (said(), "messages"),
+    (said(CANARY), "messages.0"),
+    ({"model": "m", "messages": CANARY}, "messages"),
+    ({"model": "m", "messages": {"0": USER}}, "messages"),
+    (said({"content": CANARY}), "messages.0.role"),
+    (said({"role": CANARY, "content": "x"}), "messages.0.role"),
+    (said({"role": "tool", "content": CANARY}), "messages.0.role"),
+    (said({"role": "user"}), "messages.0.content"),
+    (said({"role": "user", "content": None}), "messages.0.content"),
+    (said({"role": "user", "content": []}), "messages.0.content"),
+    (said({"role": "user", "content": 7}), "messages.0.content"),
+    (said({"role": "user", "content": {"type": "text", "text": CANARY}}), "messages.0.content"),
+    (said(USER, {"role": "assistant", "content": "x"}), "messages.1.role"),
+    (said({"role": "system", "content": "x"}), "messages.0.role"),
+    (user(CANARY), "messages.0.content.0"),
+    (user({"text": CANARY}), "messages.0.content.0.type"),
+    (user({"type": CANARY}), "messages.0.content.0.type"),
+    (user({"type": "image_embeds", "image_embeds": CANARY}), "messages.0.content.0.type"),
+    (user({"type": "text"}), "messages.0.content.0.text"),
+    (user({"type": "text", "text": 7}), "messages.0.content.0.text"),
+    (user({"type": "text", "text": "x", "image_url": {"url": PNG}}), "messages.0.content.0.image_url"),
+    (user({**image(), "text": CANARY}), "messages.0.content.0.text"),
+    (user({"type": "image_url"}), "messages.0.content.0.image_url"),
+    (user({"type": "image_url", "image_url": PNG}), "messages.0.content.0.image_url"),
+    (user({"type": "image_url", "image_url": {"uri": PNG}}), "messages.0.content.0.image_url.url"),
+    (user(image(f"https://example.org/{CANARY}.png")), "messages.0.content.0.image_url"),
+    (user(image(f"file:///{CANARY}")), "messages.0.content.0.image_url"),
+    (user(image(f"/{CANARY}")), "messages.0.content.0.image_url"),
+    (user(image("")), "messages.0.content.0.image_url"),
+    (user(image(f"data:image/png,{CANARY}")), "messages.0.content.0.image_url"),
+    (user(image("data:image/png;base64,")), "messages.0.content.0.image_url"),
+    (user(image("data:" + "x" * 300 + ";base64,aaaa")), "messages.0.content.0.image_url"),
+    (said({"role": "system", "content": [image()]}, USER), "messages.0.content.0.image_url"),
+    (said(USER, {"role": "assistant", "content": [image()]}, USER), "messages.1.content.0.image_url"),
+    (ask(temperature=-0.1), "temperature"),
+    (ask(temperature=2.1), "temperature"),
+    (ask(temperature="1"), "temperature"),
+    (ask(temperature=True), "temperature"),
+    (b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "temperature": 1e999}', "temperature"),
+    (b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "top_p": 1' + b"0" * 4000 + b"}", "top_p"),
+    (ask(top_p=0), "top_p"),
+    (ask(top_p=1.01), "top_p"),
+    (ask(top_k=-2), "top_k"),
+    (ask(top_k=101), "top_k"),
+    (ask(top_k=1.5), "top_k"),
+    (ask(repetition_penalty=0), "repetition_penalty"),
+    (ask(repetition_penalty=1e-300), "repetition_penalty"),
+    (ask(repetition_penalty=2.1), "repetition_penalty"),
+    (ask(max_tokens=0), "max_tokens"),
+    (ask(max_tokens=1.0), "max_tokens"),
+    (ask(max_completion_tokens=-1), "max_completion_tokens"),
+    (ask(max_tokens=1, max_completion_tokens=2), "max_completion_tokens"),
+    (ask(min_tokens=-1), "min_tokens"),
+    (ask(min_tokens=6, max_tokens=5), "min_tokens"),
+    (ask(ignore_eos="yes"), "ignore_eos"),
+    (ask(stop=7), "stop"),
+    (ask(stop=[]) | {"stop": {}}, "stop"),
+    (ask(stop=""), "stop"),
+    (ask(stop=["a", ""]), "stop.1"),
+    (ask(stop=["a", 7]), "stop.1"),
+    (ask(stop=["a", "b", "c", "d", CANARY]), "stop"),
+    (ask(stop=CANARY * 200), "stop"),
+    (ask(seed=2**63), "seed"),
+    (ask(seed=2**70), "seed"),
+    (ask(seed=1.5), "seed"),
+    (ask(n=2), "n"),
+    (ask(n=0), "n"),
+    (ask(n="1"), "n"),
+    (ask(stream=1), "stream"),
+    (ask(stream_options=True), "stream_options"),
+    (ask(stream=True, stream_options={"include_usage": 1}), "stream_options.include_usage"),
+    (ask(return_token_ids="true"), "return_token_ids"),
+]
+
+
+@pytest.mark.parametrize(("body", "param"), WRONG, ids=range(len(WRONG)))
+def test_a_faulty_request_is_told_which_field_is_wrong(body: Any, param: str | None) -> None:
+    """Always a 400, with the field's path where there is one, and never a word of what was sent."""
+    with pytest.raises(InvalidRequest) as caught:
+        parse(body)
+
+    error = caught.value
+    assert (error.status, error.param) == (400, param)
+    assert error.message.endswith(".")
+    assert param is None or param in error.message or param.endswith("role")
+    for stranger in (CANARY, "Shape", "pydantic", "dictionary"):
+        assert stranger not in error.message
+
+
+def test_too_many_images_are_counted_over_all_messages() -> None:
+    """The error says how many there are, how many may be, and points at the first too many."""
+    with pytest.raises(InvalidRequest) as caught:
+        parse(
+            said({"role": "user", "content": [image(), image()]}, {"role": "user", "content": [image()]}), max_images=2
+        )
+
+    assert caught.value.param == "messages.1.content.0.image_url"
+    assert "3 images" in caught.value.message
+    assert "at most 2" in caught.value.message
+
+
+FIELDS = st.sampled_from(
+    ["model", "messages", "role", "content", "type", "text", "image_url", "url", "stop", "seed", "n"]
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["m", "user", "assistant", "text", "image_url", PNG]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(FIELDS | st.text(max_size=8), inner, max_size=5),
+    max_leaves=20,
+)
+SAMPLING = st.dictionaries(
+    st.sampled_from([*REQUEST_FIELDS, "temperature", "stop", "n", "stream_options"]), VALUES, max_size=4
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.binary(max_size=64)
+    | VALUES
+    | st.builds(lambda fields, messages: ask(**fields) | {"messages": messages}, SAMPLING, VALUES)
+)
+def test_no_body_is_our_fault(value: Any) -> None:
+    """Whatever comes is a request or a 4xx, never another exception."""
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+
+    try:
+        status = 200 if parse(body).messages else 0
+    except RequestError as error:
+        status = error.status
+
+    assert status == 200 or 400 <= status < 500
