@@ -1,0 +1,1 @@
+"""One module a command of `huatuo-server`; `parse` puts them together."""

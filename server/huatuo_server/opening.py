@@ -1,0 +1,98 @@
+"""From settings to a model that is ready to start: finds the checkpoint, reads its card, builds the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from pathlib import Path
+
+from huatuo_server.checkpoint import Checkpoint, resolve
+from huatuo_server.engine.base import EngineFacts
+from huatuo_server.errors import SettingsError
+from huatuo_server.model_card import ModelCard
+from huatuo_server.served_model import ServedModel
+from huatuo_server.settings import Settings
+from huatuo_server.startup import Report
+from huatuo_server.tokenizer import Tokenizer
+
+log = logging.getLogger(__name__)
+
+
+async def open_model(settings: Settings, report: Report) -> ServedModel:
+    """Off the event loop, since a hub model may be downloaded first. Raises CheckpointError or SettingsError."""
+    return await asyncio.to_thread(_open, settings, report)
+
+
+def _open(settings: Settings, report: Report) -> ServedModel:
+    if settings.scripted is not None:
+        return _open_scripted(settings, settings.scripted)
+    if settings.model is None:
+        raise SettingsError("no model is named")
+    if not Path(settings.model).exists():
+        report(f"fetching {settings.model} from the Hugging Face hub, where it is not here already")
+    return _open_vllm(settings, Checkpoint.open(resolve(settings.model, settings.revision)))
+
+
+def _open_vllm(settings: Settings, checkpoint: Checkpoint) -> ServedModel:
+    # vLLM's own message advises a variable that lets positions past the last one kill the engine.
+    if (settings.max_model_len or 0) > checkpoint.max_position_embeddings:
+        raise SettingsError(
+            f"--max-model-len {settings.max_model_len}: the model has positions for "
+            f"{checkpoint.max_position_embeddings} tokens"
+        )
+    card = _card(checkpoint)
+    if card.demo:
+        log.warning("this is a demo checkpoint: its weights are untrained and its answers are meaningless")
+
+    from huatuo_server.engine.vllm_engine import VllmEngine
+
+    engine = VllmEngine(
+        checkpoint,
+        dtype=settings.dtype,
+        tensor_parallel_size=settings.tensor_parallel_size,
+        max_model_len=settings.max_model_len,
+        enforce_eager=settings.enforce_eager,
+        max_images_per_request=settings.max_images_per_request,
+        served_model_name=settings.public_name,
+        engine_args=settings.engine,
+    )
+    return ServedModel(engine, card)
+
+
+def _open_scripted(settings: Settings, script: Path) -> ServedModel:
+    """The twin with the card of --model's checkpoint or, where none is named, of a demo checkpoint."""
+    if settings.model is not None:
+        return _script_over(Checkpoint.open(resolve(settings.model, settings.revision)), settings, script)
+
+    from huatuo_server.demo_checkpoint import write_demo_checkpoint
+
+    with tempfile.TemporaryDirectory(prefix="huatuo-") as folder:
+        write_demo_checkpoint(Path(folder), "34b")
+        return _script_over(Checkpoint.open(Path(folder)), settings, script)
+
+
+def _script_over(checkpoint: Checkpoint, settings: Settings, script: Path) -> ServedModel:
+    from huatuo_server.engine.scripted import Script, ScriptedEngine
+
+    card = _card(checkpoint)
+    context = min(checkpoint.family.default_max_model_len, checkpoint.max_position_embeddings)
+    facts = EngineFacts(settings.max_model_len or context, card.vocab_size, card.tokens_per_image)
+    try:
+        engine = ScriptedEngine(
+            Script.read(script), facts=facts, eos_token_ids=card.eos_token_ids, encode=card.tokenizer.encode
+        )
+    except ValueError as error:
+        raise SettingsError(f"--scripted {script}: {error}") from None
+    return ServedModel(engine, card)
+
+
+def _card(checkpoint: Checkpoint) -> ModelCard:
+    return ModelCard(
+        family=checkpoint.family,
+        tokenizer=Tokenizer.load(checkpoint.path),
+        eos_token_ids=checkpoint.eos_token_ids,
+        tokens_per_image=checkpoint.tokens_per_image,
+        vocab_size=checkpoint.vocab_size,
+        demo=checkpoint.demo,
+    )

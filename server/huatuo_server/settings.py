@@ -1,0 +1,183 @@
+"""Every knob of the server, once. A flag and a HUATUO_* variable exist for each field; the flag wins.
+
+`Settings(...)` reads no environment, so that tests say all they mean; `load` is what the command line calls.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from huatuo_server.errors import SettingsError
+
+PREFIX = "HUATUO_"
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How a field looks on the command line. group: the heading it stands under in `--help`, None to hide it."""
+
+    metavar: str
+    group: str | None
+
+
+class Settings(BaseModel):
+    """What the server was told. Each description is the flag's help text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    model: Annotated[str | None, Flag("PATH_OR_HUB_ID", "model")] = Field(
+        default=None,
+        min_length=1,
+        description="the checkpoint: a folder, or a Hugging Face hub id that is downloaded at the first start",
+    )
+    served_model_name: Annotated[str | None, Flag("NAME", "model")] = Field(
+        default=None,
+        min_length=1,
+        description="the model's name in the API; default: the hub id, or the folder's name",
+    )
+    revision: Annotated[str | None, Flag("REVISION", "model")] = Field(
+        default=None, min_length=1, description="branch, tag or commit of a hub model"
+    )
+    host: Annotated[str, Flag("ADDRESS", "network")] = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="address to listen on; one that other machines can reach needs --no-keys",
+    )
+    port: Annotated[int, Flag("PORT", "network")] = Field(
+        default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one"
+    )
+    no_keys: Annotated[bool, Flag("", "network")] = Field(
+        default=False,
+        description="listen on a public address although this server asks nobody for a key: something in front does",
+    )
+    dtype: Annotated[Literal["auto", "bfloat16", "float16", "float32"], Flag("TYPE", "engine")] = Field(
+        default="auto",
+        description="auto, bfloat16, float16 or float32; auto is what the checkpoint's config.json says",
+    )
+    tensor_parallel_size: Annotated[int, Flag("N", "engine")] = Field(
+        default=1, ge=1, description="spread the model over this many GPUs"
+    )
+    max_model_len: Annotated[int | None, Flag("TOKENS", "engine")] = Field(
+        default=None,
+        ge=1,
+        description="context: tokens of prompt and answer together; default: 4608 for the 7B, 4096 for the 34B",
+    )
+    enforce_eager: Annotated[bool, Flag("", "engine")] = Field(
+        default=False, description="do not compile: starts sooner, answers slower"
+    )
+    engine: Annotated[dict[str, Any], Flag("KEY=VALUE", "engine")] = Field(
+        default_factory=dict,
+        description="any other field of vLLM's AsyncEngineArgs; VALUE is JSON, else text; may be repeated "
+        "(the variable holds a JSON object)",
+    )
+    max_images_per_request: Annotated[int, Flag("N", "limits")] = Field(
+        default=6, ge=1, description="images in one request; more are a 400"
+    )
+    max_body_bytes: Annotated[int, Flag("BYTES", "limits")] = Field(
+        default=64 * MEBIBYTE, ge=1, description="size of a request's body; more is a 413"
+    )
+    max_image_pixels: Annotated[int, Flag("PIXELS", "limits")] = Field(
+        default=40_000_000, ge=1, description="width times height of one image; more is a 422"
+    )
+    max_image_side: Annotated[int, Flag("PIXELS", "limits")] = Field(
+        default=20_000, ge=1, description="longer side of one image; more is a 422"
+    )
+    scripted: Annotated[Path | None, Flag("FILE", None)] = Field(
+        default=None, description="play this script instead of a model (for tests)"
+    )
+
+    @property
+    def public_name(self) -> str:
+        """The model's name in the API: never a path of this machine."""
+        if self.served_model_name is not None:
+            return self.served_model_name
+        if self.model is None:
+            return "scripted"
+        folder = Path(self.model)
+        return folder.resolve().name if folder.is_dir() else self.model
+
+    @property
+    def listens_publicly(self) -> bool:
+        """Whether other machines could reach the server; a host name other than localhost counts as public."""
+        if self.host == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return True
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field: max_model_len -> HUATUO_MAX_MODEL_LEN."""
+    return PREFIX + field.upper()
+
+
+def flag(field: str) -> str:
+    """The command-line flag of a field: max_model_len -> --max-model-len."""
+    return "--" + field.replace("_", "-")
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Settings from flags (only those that were given) over the environment.
+
+    `engine` is merged key by key. An empty variable counts as absent.
+    Raises SettingsError, one sentence for every wrong value, each naming its flag or variable.
+    """
+    values = _from_environment(environ)
+    merged = {**values, **flags}
+    if "engine" in values and "engine" in flags:
+        merged["engine"] = {**values["engine"], **flags["engine"]}
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentences(error, flags))) from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """One sentence for every HUATUO_* variable that means nothing here, with the nearest name that does."""
+    known = [variable(field) for field in Settings.model_fields]
+    strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return [f"{name} is not a setting and is ignored{did_you_mean(name, known)}" for name in strangers]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean A?`, or nothing where no known name is near."""
+    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.7)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in Settings.model_fields:
+        text = environ.get(variable(field), "")
+        if text:
+            values[field] = _json_object(text) if field == "engine" else text
+    return values
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise SettingsError(f'{variable("engine")} must be a JSON object, such as {{"max_num_seqs": 64}}')
+    return value
+
+
+def _sentences(error: ValidationError, flags: Mapping[str, Any]) -> Iterable[str]:
+    for one in error.errors(include_url=False):
+        field = str(one["loc"][0])
+        source = flag(field) if field in flags else variable(field)
+        message = one["msg"]
+        yield f"{source}: {message[:1].lower()}{message[1:]}, not {one['input']!r}"
