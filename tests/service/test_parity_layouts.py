@@ -1,0 +1,84 @@
+"""The other layouts answer as the reference does: the 7B as released, both -hf conversions, tensor parallel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from huatuo_server.demo_checkpoint import write_demo_checkpoint
+from huatuo_server.reference import Reference, Round
+from tests import golden
+from tests.conversions import to_hf
+from tests.service.asking import check_concurrently, image_part
+from tests.service.real import MODEL, serving
+
+pytestmark = pytest.mark.slow
+
+QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("What does the picture show?", ("ct_128_gray.png",)),
+    ("请描述这张医学影像,并给出诊断意见。", ("retina_land_1000x700.png", "mr_64_gray.png")),
+    ("Compare all of these images.", ("tiny_5x7.png", "logo_rgba.png", "wide_palette_1500x200.png")),
+    ("Text alone.", ()),
+)
+
+
+def check_against_reference(checkpoint: Path, *flags: str) -> None:
+    """Greedy answers through HTTP, with and without the penalty, equal those of `reference.Reference`."""
+    from PIL import Image
+
+    reference = Reference.load(checkpoint, dtype="float32")
+    with serving(checkpoint, "--dtype", "float32", *flags) as server:
+        client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+        for text, names in QUESTIONS:
+            images = [Image.open(golden.IMAGES / name) for name in names]
+            prompt = reference.input_ids([Round(text, num_images=len(images))])
+            asked: Any = [{"role": "user", "content": [*map(image_part, names), {"type": "text", "text": text}]}]
+            for penalty in (1.0, 1.2):
+                completion = client.chat.completions.create(
+                    model=MODEL,
+                    messages=asked,
+                    temperature=0,
+                    max_tokens=24,
+                    extra_body={"repetition_penalty": penalty, "return_token_ids": True},
+                )
+                extra = completion.model_extra or {}
+                assert extra["prompt_token_ids"] == list(prompt), text
+                wanted = reference.greedy(prompt, images, max_new_tokens=24, repetition_penalty=penalty)
+                assert (completion.choices[0].model_extra or {})["token_ids"] == list(wanted), (text, penalty)
+
+
+@pytest.fixture(scope="module")
+def released_7b(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint in the 7B's released layout: Qwen2, CLIP in the shards."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "7b"
+    write_demo_checkpoint(folder, "7b", seed=3)
+    return folder
+
+
+def test_7b_as_released(released_7b: Path) -> None:
+    """Qwen2 with its CLIP in the shards."""
+    check_against_reference(released_7b)
+
+
+def test_7b_as_hf(released_7b: Path, tmp_path: Path) -> None:
+    """The conversion's own image token, names as transformers wrote them before 4.52."""
+    from huatuo_vllm.config import load_config
+
+    token = load_config(released_7b).image_token_index
+    check_against_reference(to_hf(released_7b, tmp_path / "7b-hf", image_token=token, since_4_52=False))
+
+
+def test_34b_as_hf(tmp_path: Path) -> None:
+    """Names as transformers writes them since 4.52."""
+    check_against_reference(to_hf(golden.CHECKPOINT, tmp_path / "34b-hf", image_token=1, since_4_52=True))
+
+
+def test_34b_as_released_on_two_tensor_parallel_workers() -> None:
+    """Every golden case, eight at once, with the weights split over two processes."""
+    with serving(golden.CHECKPOINT, "--dtype", "float32", "--tensor-parallel-size", "2") as server:
+        client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+
+        check_concurrently(client, golden.cases(), MODEL, at_once=8)

@@ -1,0 +1,171 @@
+"""What only the real engine can show: batching, caches, aborts, and who counts as the prompt for the penalty."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests import golden
+from tests.service.asking import image_part, messages
+from tests.service.real import MODEL, RealServer
+from tests.service.supervised import until
+
+pytestmark = pytest.mark.slow
+
+
+def running(server: RealServer) -> float:
+    """`vllm:num_requests_running`, as `/metrics` has it."""
+    page = httpx.get(f"{server.url}/metrics", timeout=30).text
+    lines = [line for line in page.splitlines() if line.startswith("vllm:num_requests_running{")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def ask(server: RealServer, content: Any, **more: Any) -> Any:
+    return server.client.chat.completions.create(
+        model=MODEL, messages=[{"role": "user", "content": content}], temperature=0, **more
+    )
+
+
+def long_answer(server: RealServer, number: int, tokens: int = 200) -> float:
+    """Seconds that an answer of `tokens` tokens takes."""
+    began = time.monotonic()
+    completion = ask(server, f"Question {number}", max_tokens=tokens, extra_body={"ignore_eos": True})
+    assert completion.usage.completion_tokens == tokens
+    return time.monotonic() - began
+
+
+def test_eight_requests_run_in_one_batch(real_server: RealServer) -> None:
+    """Eight at once bring vLLM's running count to 8, and take at most three times as long as one."""
+    long_answer(real_server, 0, tokens=20)
+    alone = min(long_answer(real_server, number) for number in (1, 2))
+    most, over = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            most[0] = max(most[0], running(real_server))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: long_answer(real_server, number), range(10, 18)))
+    together = time.monotonic() - began
+    over.set()
+    watcher.join()
+
+    print(f"one request {alone:.2f} s, eight together {together:.2f} s, at most {most[0]:.0f} running")
+    assert most[0] == 8
+    assert together <= 3 * alone
+
+
+def test_the_second_turn_on_an_image_reads_it_from_the_prefix_cache(real_server: RealServer) -> None:
+    """The image's 576 positions are not computed again, but for the block that the first prompt left open."""
+    question = [image_part("chelsea_port_300x451.png"), {"type": "text", "text": "A first question about the cat"}]
+    first = ask(real_server, question, max_tokens=4)
+
+    turns: Any = [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": first.choices[0].message.content},
+        {"role": "user", "content": "And a second one"},
+    ]
+    second = real_server.client.chat.completions.create(model=MODEL, messages=turns, temperature=0, max_tokens=4)
+
+    assert second.usage is not None
+    assert second.usage.prompt_tokens_details is not None
+    assert (second.usage.prompt_tokens_details.cached_tokens or 0) >= 512
+
+
+def test_another_image_with_the_same_text_is_not_the_cached_one(real_server: RealServer) -> None:
+    """Placeholders are the same ids for every image; the cache must tell the images apart."""
+    text = {"type": "text", "text": "The very same words about one picture or another"}
+    ask(real_server, [image_part("ct_128_gray.png"), text], max_tokens=4)
+
+    other = ask(real_server, [image_part("mr_64_gray.png"), text], max_tokens=4)
+    again = ask(real_server, [image_part("ct_128_gray.png"), text], max_tokens=4)
+
+    assert (other.usage.prompt_tokens_details.cached_tokens or 0) < 128
+    assert (again.usage.prompt_tokens_details.cached_tokens or 0) >= 512
+
+
+def test_a_client_that_hangs_up_frees_the_engine(real_server: RealServer) -> None:
+    """Closing the connection in mid-stream aborts the generation in vLLM itself."""
+    until(lambda: running(real_server) == 0)
+    stream = ask(real_server, "Count", max_tokens=3000, stream=True, extra_body={"ignore_eos": True})
+    pieces = iter(stream)
+    for _ in range(3):
+        next(pieces)
+    assert running(real_server) == 1
+
+    stream.close()
+
+    # 3,000 tokens take this engine tens of seconds; an abort frees it at once.
+    until(lambda: running(real_server) == 0, limit_s=5)
+
+
+def test_the_engine_ends_at_eos_and_goes_past_it_on_request(real_server: RealServer) -> None:
+    """`ignore_eos` and `min_tokens` reach vLLM, whose own idea of an eos is not asked."""
+    case = golden.cases()[3]
+    assert len(case.output_ids) < 6
+
+    def tokens(**extra: Any) -> int:
+        completion = real_server.client.chat.completions.create(
+            model=MODEL,
+            messages=messages(case),  # type: ignore[arg-type]
+            temperature=0,
+            max_tokens=12,
+            extra_body={"repetition_penalty": 1.0, **extra},
+        )
+        assert completion.usage is not None
+        return completion.usage.completion_tokens
+
+    assert tokens() == len(case.output_ids)
+    assert tokens(ignore_eos=True) == 12
+    assert tokens(min_tokens=8) >= 8
+
+
+def test_a_seed_makes_a_sampled_answer_repeatable(real_server: RealServer) -> None:
+    """The same seed gives the same answer, another seed another one."""
+
+    def answer(seed: int) -> str:
+        completion = real_server.client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": "Tell me something"}],
+            temperature=1.5,
+            max_tokens=24,
+            seed=seed,
+            extra_body={"ignore_eos": True},
+        )
+        return completion.choices[0].message.content or ""
+
+    assert answer(1) == answer(1)
+    assert answer(1) != answer(2)
+
+
+def test_the_prompt_does_not_count_for_the_penalty(real_server: RealServer) -> None:
+    """A token that only the prompt holds is not penalised: the first token is the same at penalty 1.0 and 2.0."""
+    text = "the picture the picture the picture shows"
+
+    def first(penalty: float) -> list[int]:
+        completion = ask(
+            real_server, text, max_tokens=1, extra_body={"repetition_penalty": penalty, "return_token_ids": True}
+        )
+        return list(completion.choices[0].model_extra["token_ids"])
+
+    assert first(1.0) == first(2.0)
+
+
+def test_vllm_s_metrics_and_ours_stand_on_one_page(real_server: RealServer) -> None:
+    """One scrape has both, and ours have counted what was asked."""
+    ask(real_server, "Count me", max_tokens=2)
+
+    page = httpx.get(f"{real_server.url}/metrics", timeout=30).text
+
+    assert "vllm:num_requests_running{" in page
+    assert 'model_name="huatuo"' in page
+    assert 'hgv_requests_total{outcome="length",route="/v1/chat/completions"}' in page
+    assert "hgv_time_to_first_token_seconds_bucket" in page
