@@ -1,7 +1,8 @@
 """Random weights in the released checkpoints' names: small, deterministic, and not quite meaningless.
 
-The head is biased towards copying (`lm_head` += 0.12 x `embed_tokens`), without which a random model hardly ever
-repeats itself and a repetition penalty would not show.
+The embeddings are large beside what the layers add, so that a state follows its last tokens: of twelve answers tried
+(two layouts, three seeds, two pictures), eleven change with a repetition penalty of 1.2 and all with the picture. With
+embeddings of deviation 1 most answers are one token, over and over, whatever the penalty.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 HIDDEN, INNER, LAYERS, HEADS, KEY_VALUE_HEADS = 256, 512, 3, 4, 2
-CLIP_WIDTH, CLIP_INNER, CLIP_LAYERS, CLIP_HEADS = 128, 256, 4, 2
+CLIP_WIDTH, CLIP_INNER, CLIP_LAYERS, CLIP_HEADS = 128, 256, 4, 4
 IMAGE_SIZE, PATCH_SIZE = 336, 14
 POSITIONS = (IMAGE_SIZE // PATCH_SIZE) ** 2 + 1
-COPY_BIAS = 0.12
+EMBEDDING_STD = 6.0
 
 GAINS: tuple[tuple[str, float], ...] = (
     ("self_attn.q_proj", 1.5),
@@ -104,8 +105,6 @@ def draw(shapes: Mapping[str, Shape], seed: int) -> dict[str, torch.Tensor]:
     import torch
 
     values = {name: _values(name, shape, seed) for name, shape in shapes.items()}
-    if "lm_head.weight" in values:
-        values["lm_head.weight"] += np.float32(COPY_BIAS) * values["model.embed_tokens.weight"]
     return {name: torch.from_numpy(value).to(torch.bfloat16) for name, value in values.items()}
 
 
@@ -143,7 +142,9 @@ def _values(name: str, shape: Shape, seed: int) -> np.ndarray[tuple[int, ...], n
         return noise * np.float32(0.1) + np.float32(name.endswith("weight"))
     if name.endswith("bias"):
         return noise * np.float32(0.1)
-    if name.endswith(("embed_tokens.weight", "class_embedding")):
+    if name.endswith("embed_tokens.weight"):
+        return noise * np.float32(EMBEDDING_STD)
+    if name.endswith("class_embedding"):
         return noise
     if name.endswith("position_embedding.weight"):
         return noise * np.float32(0.3)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from PIL import Image
 
 from huatuo_server.demo_checkpoint import write_demo_checkpoint
 from huatuo_server.reference import Reference, Round
@@ -25,29 +27,49 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def check_against_reference(checkpoint: Path, *flags: str) -> None:
-    """Greedy answers through HTTP, with and without the penalty, equal those of `reference.Reference`."""
-    from PIL import Image
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the reference's arithmetic answers to one question."""
 
+    text: str
+    names: tuple[str, ...]
+    penalty: float
+    prompt: list[int]
+    answer: list[int]
+
+
+def expected_answers(checkpoint: Path) -> list[Expected]:
+    """Every question with and without the penalty, greedy, 24 tokens."""
     reference = Reference.load(checkpoint, dtype="float32")
+    found: list[Expected] = []
+    for text, names in QUESTIONS:
+        images = [Image.open(golden.IMAGES / name) for name in names]
+        prompt = reference.input_ids([Round(text, num_images=len(images))])
+        for penalty in (1.0, 1.2):
+            answer = reference.greedy(prompt, images, max_new_tokens=24, repetition_penalty=penalty)
+            found.append(Expected(text, names, penalty, prompt, answer))
+    # Answers that are alike whatever one asks would prove nothing.
+    assert len({tuple(expected.answer) for expected in found if expected.penalty == 1.0}) == len(QUESTIONS)
+    assert any(plain.answer != penalised.answer for plain, penalised in zip(found[::2], found[1::2], strict=True))
+    return found
+
+
+def check_against_reference(checkpoint: Path, *flags: str) -> None:
+    """Greedy answers through HTTP equal those of `reference.Reference`, token by token."""
+    answers = expected_answers(checkpoint)
     with serving(checkpoint, "--dtype", "float32", *flags) as server:
         client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
-        for text, names in QUESTIONS:
-            images = [Image.open(golden.IMAGES / name) for name in names]
-            prompt = reference.input_ids([Round(text, num_images=len(images))])
-            asked: Any = [{"role": "user", "content": [*map(image_part, names), {"type": "text", "text": text}]}]
-            for penalty in (1.0, 1.2):
-                completion = client.chat.completions.create(
-                    model=MODEL,
-                    messages=asked,
-                    temperature=0,
-                    max_tokens=24,
-                    extra_body={"repetition_penalty": penalty, "return_token_ids": True},
-                )
-                extra = completion.model_extra or {}
-                assert extra["prompt_token_ids"] == list(prompt), text
-                wanted = reference.greedy(prompt, images, max_new_tokens=24, repetition_penalty=penalty)
-                assert (completion.choices[0].model_extra or {})["token_ids"] == list(wanted), (text, penalty)
+        for expected in answers:
+            asked: Any = [*map(image_part, expected.names), {"type": "text", "text": expected.text}]
+            completion = client.chat.completions.create(
+                model=MODEL,
+                messages=[{"role": "user", "content": asked}],
+                temperature=0,
+                max_tokens=24,
+                extra_body={"repetition_penalty": expected.penalty, "return_token_ids": True},
+            )
+            assert (completion.model_extra or {})["prompt_token_ids"] == expected.prompt
+            assert (completion.choices[0].model_extra or {})["token_ids"] == expected.answer, expected
 
 
 @pytest.fixture(scope="module")
