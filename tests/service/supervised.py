@@ -93,9 +93,9 @@ class SupervisedServer:
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         self._process.send_signal(number)
 
-    def ended(self) -> int:
+    def ended(self, limit_s: float = LIMIT_S) -> int:
         """Wait for the end; returns the exit code, negative for a death by signal."""
-        return self._process.wait(LIMIT_S)
+        return self._process.wait(limit_s)
 
     def rest_of_stdout(self) -> list[str]:
         """What stdout held beyond what was read; the process has ended."""

@@ -1,0 +1,130 @@
+"""The engine's dealings with vLLM that need no running vLLM: arguments, environment, endings, errors."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from huatuo_server.checkpoint import Checkpoint
+from huatuo_server.engine import vllm_engine
+from huatuo_server.engine.base import Sampling
+from huatuo_server.engine.vllm_engine import VllmEngine, check_engine_args
+from huatuo_server.errors import EngineDeadError, EngineRequestError, SettingsError
+from huatuo_vllm import report
+from tests import golden
+
+pytest.importorskip("vllm", reason="vLLM is not installed")
+
+SAMPLED = Sampling(max_tokens=9, temperature=0.2, top_k=50, repetition_penalty=1.2, min_tokens=20, seed=3)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> VllmEngine:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    return VllmEngine(Checkpoint.open(golden.CHECKPOINT), max_model_len=2048, engine_args={"max_num_seqs": 7})
+
+
+def output(finish_reason: str | None, **more: Any) -> Any:
+    completion = SimpleNamespace(token_ids=[5], finish_reason=finish_reason, logprobs=None)
+    return SimpleNamespace(outputs=[completion], num_cached_tokens=None, **more)
+
+
+def test_an_unknown_engine_argument_is_refused_with_the_nearest_names() -> None:
+    """A typo does not become a default in silence."""
+    with pytest.raises(SettingsError, match="max_num_seqs"):
+        check_engine_args({"max_num_seq": 4})
+
+
+def test_what_the_operator_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our defaults fill the environment's gaps and change nothing in it."""
+    monkeypatch.setattr(os, "environ", {"VLLM_CPU_KVCACHE_SPACE": "9"})
+
+    vllm_engine._set_environment(tensor_parallel_size=2)
+
+    assert os.environ["VLLM_CPU_KVCACHE_SPACE"] == "9"
+    assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
+    assert os.environ["VLLM_CPU_OMP_THREADS_BIND"].count("|") == 1
+    assert "VLLM_ALLOW_LONG_MAX_MODEL_LEN" not in os.environ
+
+
+@pytest.mark.parametrize("reason", ["abort", "error", "something new"])
+def test_an_abort_never_looks_like_an_answer(reason: str) -> None:
+    """vLLM hands these out as finish reasons; a client must get an error."""
+    with pytest.raises(EngineRequestError):
+        vllm_engine._delta(output(reason))
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", None])
+def test_a_finished_answer_keeps_its_reason(reason: str | None) -> None:
+    """The only two endings there are, and none while tokens still come."""
+    delta = vllm_engine._delta(output(reason))
+
+    assert delta.finish_reason == reason
+    assert delta.token_ids == (5,)
+    assert delta.num_cached_tokens == 0
+
+
+def test_vllm_s_errors_are_known_by_their_class_names() -> None:
+    """The classes themselves moved between versions; a subclass counts as its parent, and no text is passed on."""
+
+    class EngineDeadErrorOfVllm(type("EngineDeadError", (Exception,), {})):  # type: ignore[misc]
+        pass
+
+    dead = vllm_engine._translated(EngineDeadErrorOfVllm("a secret"))
+    failed = vllm_engine._translated(ValueError("a secret"))
+
+    assert isinstance(dead, EngineDeadError)
+    assert isinstance(failed, EngineRequestError)
+    assert "secret" not in dead.message + failed.message
+
+
+def test_a_validation_error_gives_its_reason_and_not_its_wrapping() -> None:
+    """pydantic's first line says "1 validation error for ModelConfig", which helps nobody."""
+    error: Any = ValueError("1 validation error for ModelConfig\n  Value error, no such dtype [type=...]")
+    error.errors = lambda: [{"msg": "Value error, no such dtype"}]
+
+    assert vllm_engine._cause(error) == "no such dtype"
+    assert vllm_engine._cause(RuntimeError("first\nsecond")) == "first"
+    assert vllm_engine._cause(RuntimeError()) == "RuntimeError"
+
+
+def test_the_phase_is_what_the_model_reports_from_its_process(
+    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readable at any time, before the start too."""
+    assert str(engine.phase) == "starting"
+    monkeypatch.setenv(report.VARIABLE, str(engine._report))
+
+    report.say(phase="compiling")
+
+    assert str(engine.phase) == "compiling"
+
+
+def test_operators_engine_arguments_win(engine: VllmEngine) -> None:
+    """`--engine` is the last word; what it leaves open is ours."""
+    assert engine._args["max_num_seqs"] == 7
+    assert engine._args["max_model_len"] == 2048
+    assert engine._args["generation_config"] == "vllm"
+
+
+def test_the_default_context_is_the_family_s_and_never_more_than_the_positions() -> None:
+    """Positions past `max_position_embeddings` kill vLLM or poison other requests."""
+    checkpoint = Checkpoint.open(golden.CHECKPOINT)
+
+    assert VllmEngine(checkpoint)._args["max_model_len"] == 4096
+
+
+def test_sampling_reaches_vllm_with_our_penalty_and_our_eos(engine: VllmEngine) -> None:
+    """vLLM's own penalty counts the prompt and its own eos may be the tokenizer's, so both are left off."""
+    params = engine._sampling_params(SAMPLED)
+
+    assert params.repetition_penalty == 1.0
+    assert params.extra_args == {"huatuo_output_repetition_penalty": 1.2}
+    assert params.ignore_eos
+    assert params.stop_token_ids == [2]
+    assert (params.top_k, params.seed, params.max_tokens, params.min_tokens) == (50, 3, 9, 9)
+    assert not params.detokenize
+    assert engine._sampling_params(Sampling(max_tokens=9, ignore_eos=True)).stop_token_ids == []
