@@ -39,6 +39,20 @@ def main_tensors(checkpoint: Path) -> dict[str, torch.Tensor]:
     }
 
 
+def widen(checkpoint: Path, vocab_size: int) -> None:
+    """Pad the vocabulary, in place, with rows that no piece of text has: the released 7B's ends at 152064."""
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    (checkpoint / "config.json").write_text(json.dumps(config | {"vocab_size": vocab_size}), encoding="utf-8")
+    generator = torch.Generator().manual_seed(0)
+    for path in sorted(checkpoint.glob("*.safetensors")):
+        tensors = load_file(path)
+        for name in tensors.keys() & {"model.embed_tokens.weight", "lm_head.weight"}:
+            rows = tensors[name]
+            spare = torch.randn(vocab_size - len(rows), rows.shape[1], generator=generator) * rows.float().std() * 0.1
+            tensors[name] = torch.cat([rows, spare.to(rows.dtype)])
+        save_file(tensors, path, metadata={"format": "pt"})
+
+
 def to_hf(released: Path, folder: Path, *, image_token: int, since_4_52: bool) -> Path:
     """Write the -hf conversion of a released checkpoint: LlavaForConditionalGeneration, nested config, other names."""
     folder.mkdir(parents=True)

@@ -12,8 +12,9 @@ from PIL import Image
 
 from huatuo_server.demo_checkpoint import write_demo_checkpoint
 from huatuo_server.reference import Reference, Round
+from huatuo_vllm.config import load_config
 from tests import golden
-from tests.conversions import to_hf
+from tests.conversions import to_hf, widen
 from tests.service.asking import check_concurrently, image_part
 from tests.service.real import MODEL, serving
 
@@ -74,21 +75,22 @@ def check_against_reference(checkpoint: Path, *flags: str) -> None:
 
 @pytest.fixture(scope="module")
 def released_7b(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint in the 7B's released layout: Qwen2, CLIP in the shards."""
+    """A small checkpoint in the 7B's released layout: Qwen2 with the real one's rows, CLIP in the shards."""
     folder = tmp_path_factory.mktemp("checkpoints") / "7b"
-    write_demo_checkpoint(folder, "7b", seed=3)
+    write_demo_checkpoint(folder, "7b", seed=1)
+    widen(folder, 152064)
     return folder
 
 
 def test_7b_as_released(released_7b: Path) -> None:
-    """Qwen2 with its CLIP in the shards."""
+    """Qwen2 with its CLIP in the shards; the placeholder is the first row that the real tokenizer leaves free."""
+    assert load_config(released_7b).image_token_index == 151646
+
     check_against_reference(released_7b)
 
 
 def test_7b_as_hf(released_7b: Path, tmp_path: Path) -> None:
     """The conversion's own image token, names as transformers wrote them before 4.52."""
-    from huatuo_vllm.config import load_config
-
     token = load_config(released_7b).image_token_index
     check_against_reference(to_hf(released_7b, tmp_path / "7b-hf", image_token=token, since_4_52=False))
 
@@ -99,8 +101,9 @@ def test_34b_as_hf(tmp_path: Path) -> None:
 
 
 def test_34b_as_released_on_two_tensor_parallel_workers() -> None:
-    """Every golden case, eight at once, with the weights split over two processes."""
+    """Every golden case, alone and eight at once, with the weights split over two processes."""
     with serving(golden.CHECKPOINT, "--dtype", "float32", "--tensor-parallel-size", "2") as server:
         client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
 
+        check_concurrently(client, golden.cases(), MODEL, at_once=1)
         check_concurrently(client, golden.cases(), MODEL, at_once=8)
