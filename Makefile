@@ -1,0 +1,136 @@
+# huatuo-server. `make` alone lists the targets; docs/development.md tells more.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# What `make serve` serves: MODEL is a folder or a hub id, NAME is what clients call it.
+HOST ?= 127.0.0.1
+PORT ?= 8000
+MODEL ?=
+NAME ?= huatuogpt-vision
+RELEASED := FreedomIntelligence/HuatuoGPT-Vision-7B
+DEMO := .cache/demo-7b
+ARGS ?=
+
+# cuda where an NVIDIA GPU answers, else cpu.
+DEVICE ?= $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo cuda || echo cpu)
+STAMP = $(VENV)/.installed-$(DEVICE)
+
+# The first Python that is new enough and can make a venv.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help setup serve demo-checkpoint test check readme test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 20
+
+# ---------------------------------------------------------------- installation
+
+setup: $$(STAMP) ## install everything into .venv from the locks; again when a lock has changed
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "huatuo-server needs Python 3.11 or newer with venv (on Debian: python3-venv)." \
+		"Found: $$(python3 --version 2>&1). PYTHON=/path/to/python chooses one." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-%: pyproject.toml locks/$$*.txt locks/torch.txt locks/dev.txt | $(BIN)/python
+	@others=$$(ls $(VENV)/.installed-* 2>/dev/null | grep -v '$*$$'); test -z "$$others" || { \
+		echo "$(VENV) holds another installation ($$others) than $*: run 'make clean-venv' first, or say DEVICE=." >&2; exit 1; }
+	@$(MAKE) --no-print-directory install-$*
+	$(PIP) install --quiet --no-deps --require-hashes -r locks/dev.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# torch first: the +cpu wheel where pip is told of an index that has it, else PyPI's, which also runs without a GPU.
+# It has no hash here, since it is not one file: every index and Python version has its own.
+.PHONY: install-cpu install-cuda
+install-cpu:
+	@echo "Installing vLLM for CPU and the tools into $(VENV): two minutes, more with PyPI's torch."
+	@$(PIP) install --quiet --no-deps 'torch==2.13.0+cpu' || { \
+		echo "No torch==2.13.0+cpu for this Python: taking PyPI's torch===2.13.0 with its NVIDIA libraries (3 GB)."; \
+		$(PIP) install --quiet --no-deps --require-hashes -r locks/torch.txt; }
+	$(PIP) install --quiet --no-deps --require-hashes -r locks/cpu.txt
+
+install-cuda:
+	@echo "Installing vLLM for CUDA and the tools into $(VENV): several GB."
+	$(PIP) install --quiet --no-deps --require-hashes -r locks/cuda.txt
+
+# ---------------------------------------------------------------- serving
+
+serve: setup $$(if $$(MODEL)$$(filter cuda,$$(DEVICE)),,demo-checkpoint) ## serve on PORT=8000; GPU: the released 7B or MODEL=; no GPU: an untrained demo
+ifeq ($(MODEL),)
+	@$(if $(filter cuda,$(DEVICE)),echo "Serving $(RELEASED).",echo "No NVIDIA GPU found: serving a tiny demo checkpoint on the CPU. ITS WEIGHTS ARE UNTRAINED: the answers are noise.")
+endif
+	exec $(BIN)/huatuo-server serve --host $(HOST) --port $(PORT) --served-model-name $(NAME) \
+		--model $(or $(MODEL),$(if $(filter cuda,$(DEVICE)),$(RELEASED),$(DEMO) --enforce-eager)) $(ARGS)
+
+demo-checkpoint: $(DEMO)/config.json ## write the demo checkpoint into .cache/demo-7b, once
+
+$(DEMO)/config.json: | setup
+	rm -rf $(DEMO) $(DEMO).part
+	mkdir -p $(dir $(DEMO))
+	$(BIN)/huatuo-server demo-checkpoint $(DEMO).part --layout 7b
+	mv $(DEMO).part $(DEMO)
+
+# ---------------------------------------------------------------- tests
+
+test: setup ## run the tests (no GPU needed)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## formatting, lint, types, import contracts, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+readme: setup ## run the README's own commands against `make serve`
+	$(BIN)/python -m tests.docs.readme_walk
+
+test-gpu: setup ## run the tests that need an NVIDIA GPU
+	$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
+
+OLD := .venv-vllm-0.26
+$(OLD)/.installed: locks/vllm-0.26.txt
+	@test -n "$(PYTHON)" || { echo "huatuo-server needs Python 3.11 or newer with venv." >&2; exit 1; }
+	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
+	@echo "Installing vLLM 0.26 for CPU and torch 2.11 with its NVIDIA libraries into $(OLD): several GB."
+	$(OLD)/bin/python -m pip install --quiet --no-deps --require-hashes -r locks/vllm-0.26.txt
+	$(OLD)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test-vllm-0.26: $(OLD)/.installed ## golden parity on the oldest vLLM that we support, in a venv of its own (5 GB)
+	$(OLD)/bin/python -m pytest tests/service/test_parity*.py $(ARGS)
+
+# ---------------------------------------------------------------- upkeep
+
+# Existing pins are kept; `make lock UPGRADE=--upgrade` takes the newest. The pins that matter are in pyproject.toml and locks/*.in.
+UPGRADE ?=
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE)
+lock: | $(BIN)/python ## write locks/*.txt anew from pyproject.toml and locks/*.in
+	test -x $(BIN)/uv || $(PIP) install --quiet uv
+	$(COMPILE) pyproject.toml locks/cpu.in --extra cpu --overrides locks/cpu-without.txt -o locks/cpu.txt
+	$(COMPILE) locks/torch.in -c locks/cpu.txt -o locks/torch.txt
+	$(COMPILE) pyproject.toml locks/cuda.in --extra cuda -c locks/torch.txt -o locks/cuda.txt
+	$(COMPILE) --group dev -c locks/cpu.txt -c locks/cuda.txt -o locks/dev.txt
+	$(COMPILE) pyproject.toml locks/vllm-0.26.in --overrides locks/vllm-0.26-overrides.txt -o locks/vllm-0.26.txt
+	@# `==2.13.0` would match 2.13.0+cpu too, whose hash is another.
+	sed -i -E 's/^torch==/torch===/' locks/torch.txt locks/cuda.txt locks/vllm-0.26.txt
+
+ci-tools: ## what .ci/run needs beside Python: curl, which the README's example uses
+	@command -v curl >/dev/null || { echo "curl is missing: install it with the system's package manager." >&2; exit 1; }
+	@echo "Nothing to install: Python, make and curl are here."
+
+clean: ## remove caches, build output and the demo checkpoint
+	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist server/*.egg-info
+	find server tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-venv: ## remove .venv and .venv-vllm-0.26
+	rm -rf $(VENV) $(OLD)

@@ -1,0 +1,125 @@
+"""Does what the README says, as a reader would: `make serve`, the curl, the six lines of Python, Ctrl-C.
+
+Run by `make readme` with the demo checkpoint, on a free port, or against a MODEL= of the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.docs.markdown import README, ROOT, blocks
+
+START_LIMIT_S = 420.0
+STOP_LIMIT_S = 60.0
+README_PORT = "8000"
+README_MODEL = "/models/HuatuoGPT-Vision-7B"
+DEMO = os.environ.get("MODEL") or ".cache/demo-7b"
+
+
+def main() -> int:
+    """Walk through the README. Exit code 0 when every command did what the README says."""
+    (curl,) = [text for text in blocks(README, "bash") if "curl" in text]
+    (sdk,) = blocks(README, "python")
+    (check,) = re.findall(r"^huatuo-server check .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    with served() as port:
+        answer = streamed_answer(run(["bash", "-euo", "pipefail", "-c", on_port(curl, port)]))
+        print(f"README, curl: streamed {len(answer)} characters")
+        said = run([sys.executable, "-c", on_port(sdk, port)])
+        print(f"README, Python: printed {len(said.strip())} characters")
+    run(["bash", "-c", f"{Path(sys.executable).parent}/{check.replace(README_MODEL, DEMO)}"])
+    assert answer.strip(), "the README's curl streamed nothing"
+    assert said.strip(), "the README's Python printed nothing"
+    assert not accepts(port), f"port {port} still answers after make serve has ended"
+    print("README: make serve, the curl, the Python lines, Ctrl-C and check work as written")
+    return 0
+
+
+def on_port(command: str, port: int) -> str:
+    """The README's command, sent to this server."""
+    assert f":{README_PORT}/" in command, f"the command does not name port {README_PORT}"
+    return command.replace(f":{README_PORT}/", f":{port}/")
+
+
+def run(command: list[str]) -> str:
+    """A command's output; its failure is ours. A local proxy has no business between us and the server."""
+    environment = {**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"a README command failed with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def streamed_answer(output: str) -> str:
+    """The text of a streamed completion; it must have come in several chunks and to a proper end."""
+    events = [line.removeprefix("data: ") for line in output.splitlines() if line.startswith("data: ")]
+    assert events, f"curl printed no server-sent event but {output[:500]!r}"
+    assert events[-1] == "[DONE]", f"the stream's last event is {events[-1][:500]}"
+    chunks: list[dict[str, Any]] = [json.loads(event) for event in events[:-1]]
+    assert all("error" not in chunk for chunk in chunks), events
+    assert len(chunks) > 2, f"a stream of {len(chunks)} chunks is not streamed"
+    return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+
+
+@contextmanager
+def served() -> Iterator[int]:
+    """`make serve` on a free port, ready; afterwards Ctrl-C, which must end it."""
+    port = free_port()
+    process = subprocess.Popen(["make", "serve", f"PORT={port}"], cwd=ROOT, start_new_session=True)
+    try:
+        wait_until_ready(process, port)
+        yield port
+    finally:
+        stop(process)
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+    """Until `/health/ready` answers 200, as long as the process lives."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    raise AssertionError(f"make serve was not ready within {START_LIMIT_S:.0f} s (exit code: {process.poll()})")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """What Ctrl-C does in a terminal: SIGINT to the foreground group, which is `make`'s own here."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise AssertionError(f"make serve did not end within {STOP_LIMIT_S:.0f} s of Ctrl-C") from None
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    """Whether anybody listens on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+if __name__ == "__main__":
+    assert Path.cwd() == ROOT, "run me from the repository's root"
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""What is installed: both packages, the command, the plugin, and nothing that breaks vLLM."""
+
+from __future__ import annotations
+
+import tarfile
+import tomllib
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from build import ProjectBuilder
+
+from huatuo_server import __version__
+from tests.docs.markdown import ROOT
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist, built from a copy that no other process writes to."""
+    folder = tmp_path_factory.mktemp("built")
+    source = folder / "source"
+    for name in ("server", "pyproject.toml", "README.md", "LICENSE"):
+        copy(ROOT / name, source / name)
+    builder = ProjectBuilder(source)
+    builder.build("wheel", folder)
+    builder.build("sdist", folder)
+    return folder
+
+
+def copy(source: Path, target: Path) -> None:
+    """A file, or a folder's Python modules."""
+    files = [source] if source.is_file() else [one for one in source.rglob("*") if one.suffix in (".py", ".typed")]
+    for one in files:
+        to = target / one.relative_to(source) if source.is_dir() else target
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(one.read_bytes())
+
+
+def modules() -> set[str]:
+    """Every module of the source, as a wheel names it."""
+    return {path.relative_to(ROOT / "server").as_posix() for path in (ROOT / "server").rglob("*.py")}
+
+
+def test_the_wheel_holds_every_module_of_both_packages(built: Path) -> None:
+    """No module is left behind, and no test comes along."""
+    (wheel,) = built.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert modules() == {name for name in names if name.endswith(".py")}
+    assert {"huatuo_server/py.typed", "huatuo_vllm/py.typed"} <= names
+
+
+def test_the_sdist_holds_every_module_and_the_licence(built: Path) -> None:
+    """The source archive can be built from."""
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"server/{module}" for module in modules()} <= names
+    assert {"LICENSE", "README.md", "pyproject.toml"} <= names
+
+
+def test_the_version_is_the_packages(built: Path) -> None:
+    """The one place of the version is the package."""
+    assert [path.name.split("-")[1] for path in built.glob("*.whl")] == [__version__]
+
+
+def test_vllm_finds_the_plugin_and_no_logits_processor_of_ours() -> None:
+    """A class under `vllm.logits_processors` would keep Model Runner V2 from starting, for any model on the machine."""
+    assert PROJECT["entry-points"] == {"vllm.general_plugins": {"huatuo": "huatuo_vllm:register"}}
+    ours = [one for one in entry_points(group="vllm.logits_processors") if one.value.startswith("huatuo")]
+    assert not ours
+    (plugin,) = [one for one in entry_points(group="vllm.general_plugins") if one.name == "huatuo"]
+    assert callable(plugin.load())
+
+
+@pytest.mark.parametrize("lock", sorted((ROOT / "locks").glob("*.txt")), ids=lambda path: path.name)
+def test_a_lock_names_no_place_of_the_machine_it_was_made_on(lock: Path) -> None:
+    """No index, no path: whoever installs says where from."""
+    text = lock.read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "--index" not in text
+    assert "--find-links" not in text
+
+
+@pytest.mark.parametrize("name", ["cpu", "torch", "cuda", "dev", "vllm-0.26"])
+def test_every_pin_of_a_lock_has_a_hash(name: str) -> None:
+    """Each requirement is an exact version, followed by at least one hash."""
+    lines = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    starts = [number for number, line in enumerate(lines) if line[:1].isalnum()]
+    assert starts
+    for number in starts:
+        assert "==" in lines[number], lines[number]
+        assert lines[number + 1].startswith("    --hash=sha256:"), lines[number]
+
+
+def test_the_cpu_lock_leaves_out_what_breaks_beside_a_cpu_torch() -> None:
+    """torch is chosen at installation; torchvision, torchaudio, torchcodec and triton are CUDA builds on PyPI."""
+    lines = (ROOT / "locks" / "cpu.txt").read_text(encoding="utf-8").splitlines()
+    names = {line.split("==")[0] for line in lines if line[:1].isalnum()}
+    assert not names & {"torch", "torchvision", "torchaudio", "torchcodec", "triton"}
