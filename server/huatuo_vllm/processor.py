@@ -126,12 +126,16 @@ class HuatuoMultiModalProcessor(BaseMultiModalProcessor[HuatuoProcessingInfo]):
         return updates
 
 
-def _pixels(image: Image.Image, side: int) -> torch.Tensor:
-    """uint8, shape (3, side, side): padded to a square and resized as the reference does, unless it is that already."""
-    image = image.convert("RGB")
-    if image.size != (side, side):
-        image = _padded(image).resize((side, side), Image.Resampling.BICUBIC)
-    pixels: NDArray[np.uint8] = np.asarray(image)
+def _pixels(image: Image.Image | NDArray[np.uint8], side: int) -> torch.Tensor:
+    """uint8, shape (3, side, side): padded to a square and resized as the reference does, unless it is that already.
+
+    image: PIL's, or an array of shape (height, width, 3).
+    """
+    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    picture = picture.convert("RGB")
+    if picture.size != (side, side):
+        picture = _padded(picture).resize((side, side), Image.Resampling.BICUBIC)
+    pixels: NDArray[np.uint8] = np.asarray(picture)
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests import golden
 from tests.service.asking import image_part, messages
@@ -29,6 +33,15 @@ def ask(server: RealServer, content: Any, **more: Any) -> Any:
     return server.client.chat.completions.create(
         model=MODEL, messages=[{"role": "user", "content": content}], temperature=0, **more
     )
+
+
+def noise_part(seed: int) -> dict[str, Any]:
+    """A picture of noise as a content part."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    encoded = base64.b64encode(file.getvalue()).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}}
 
 
 def long_answer(server: RealServer, number: int, tokens: int = 200) -> float:
@@ -83,11 +96,14 @@ def test_the_second_turn_on_an_image_reads_it_from_the_prefix_cache(real_server:
 def test_another_image_with_the_same_text_is_not_the_cached_one(real_server: RealServer) -> None:
     """Placeholders are the same ids for every image; the cache must tell the images apart."""
     text = {"type": "text", "text": "The very same words about one picture or another"}
-    ask(real_server, [image_part("ct_128_gray.png"), text], max_tokens=4)
+    # Pictures that no other test sends to the shared server.
+    one, another = noise_part(seed=1), noise_part(seed=2)
+    first = ask(real_server, [one, text], max_tokens=4)
 
-    other = ask(real_server, [image_part("mr_64_gray.png"), text], max_tokens=4)
-    again = ask(real_server, [image_part("ct_128_gray.png"), text], max_tokens=4)
+    other = ask(real_server, [another, text], max_tokens=4)
+    again = ask(real_server, [one, text], max_tokens=4)
 
+    assert (first.usage.prompt_tokens_details.cached_tokens or 0) < 128
     assert (other.usage.prompt_tokens_details.cached_tokens or 0) < 128
     assert (again.usage.prompt_tokens_details.cached_tokens or 0) >= 512
 

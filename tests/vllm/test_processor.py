@@ -30,4 +30,5 @@ def test_a_prepared_picture_passes_through_untouched() -> None:
     """What the server prepared is not resampled again."""
     prepared = np.random.default_rng(0).integers(0, 256, (336, 336, 3), dtype=np.uint8)
 
-    assert torch.equal(_pixels(Image.fromarray(prepared), 336), torch.from_numpy(prepared).permute(2, 0, 1))
+    for picture in (prepared, Image.fromarray(prepared)):
+        assert torch.equal(_pixels(picture, 336), torch.from_numpy(prepared).permute(2, 0, 1))

@@ -209,13 +209,12 @@ class VllmEngine:
             raise _translated(error) from error
 
     def _tokens_prompt(self, prompt: Prompt) -> Any:
-        from PIL import Image
         from vllm.inputs import TokensPrompt
 
         ids = [self._placeholder if token_id == IMAGE_SENTINEL else token_id for token_id in prompt.token_ids]
         tokens_prompt = TokensPrompt(prompt_token_ids=ids)
         if prompt.images:
-            tokens_prompt["multi_modal_data"] = {"image": [Image.fromarray(image.pixels) for image in prompt.images]}
+            tokens_prompt["multi_modal_data"] = {"image": [image.pixels for image in prompt.images]}
             tokens_prompt["multi_modal_uuids"] = {"image": [image.identity for image in prompt.images]}
         if prompt.cache_salt is not None:
             tokens_prompt["cache_salt"] = prompt.cache_salt
