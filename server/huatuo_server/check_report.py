@@ -11,9 +11,9 @@ import numpy as np
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.engine.base import PromptImage
 from huatuo_server.errors import CheckpointError
+from huatuo_server.json_file import read_object
 from huatuo_server.prompt import Message, prompt_length, render
 from huatuo_server.tokenizer import Tokenizer
-from huatuo_server.vocabulary import read_object
 from huatuo_server.weight_headers import read_shapes, read_shapes_if_any
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

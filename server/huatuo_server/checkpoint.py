@@ -13,7 +13,7 @@ from typing import Any, Literal
 from huatuo_server.errors import CheckpointError
 from huatuo_server.families import FAMILIES, HF_ARCHITECTURE, Family
 from huatuo_server.hub import download
-from huatuo_server.vocabulary import read_object
+from huatuo_server.json_file import read_object
 
 Layout = Literal["released", "hf"]
 

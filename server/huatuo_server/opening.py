@@ -65,7 +65,7 @@ def _open_scripted(settings: Settings, script: Path) -> ServedModel:
     if settings.model is not None:
         return _script_over(Checkpoint.open(resolve(settings.model, settings.revision)), settings, script)
 
-    from huatuo_server.demo_checkpoint import write_demo_checkpoint
+    from huatuo_server.demo.checkpoint import write_demo_checkpoint
 
     with tempfile.TemporaryDirectory(prefix="huatuo-") as folder:
         write_demo_checkpoint(Path(folder), "34b")

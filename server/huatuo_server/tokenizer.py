@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from huatuo_server.bpe_vocabulary import read_qwen2_files, read_tokenizer_json
 from huatuo_server.detokenizer import TextDecoder
 from huatuo_server.errors import CheckpointError
-from huatuo_server.sentencepiece_vocabulary import read_sentencepiece
 from huatuo_server.vocabulary import DeclaredTokens, Vocabulary
+from huatuo_server.vocabulary.bpe import read_qwen2_files, read_tokenizer_json
+from huatuo_server.vocabulary.sentencepiece import read_sentencepiece
 
 
 class Tokenizer:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from huatuo_server.errors import CheckpointError
-from huatuo_server.vocabulary import read_object
+from huatuo_server.json_file import read_object
 
 Shape = tuple[int, ...]
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from huatuo_server.demo_checkpoint import VISION_TOWER, write_demo_checkpoint
+from huatuo_server.demo.checkpoint import VISION_TOWER, write_demo_checkpoint
 from huatuo_vllm.config import CLIP_LARGE_336
 
 RELEASED_7B: dict[str, Any] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from huatuo_server.demo_checkpoint import write_demo_checkpoint
+from huatuo_server.demo.checkpoint import write_demo_checkpoint
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from huatuo_server.demo_checkpoint import write_demo_checkpoint
+from huatuo_server.demo.checkpoint import write_demo_checkpoint
 from huatuo_server.errors import CheckpointError
 from huatuo_server.reference import Reference, Round, best_device, from_pixels, pixel_values
 from huatuo_server.verify.questions import noise

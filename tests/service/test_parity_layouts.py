@@ -10,7 +10,7 @@ import openai
 import pytest
 from PIL import Image
 
-from huatuo_server.demo_checkpoint import write_demo_checkpoint
+from huatuo_server.demo.checkpoint import write_demo_checkpoint
 from huatuo_server.reference import Reference, Round
 from huatuo_vllm.config import load_config
 from tests import golden

@@ -16,7 +16,7 @@ import openai
 import pytest
 from PIL import Image
 
-from huatuo_server.demo_checkpoint import write_demo_checkpoint
+from huatuo_server.demo.checkpoint import write_demo_checkpoint
 from huatuo_server.reference import IMAGE, Reference
 from tests import golden
 from tests.service.asking import image_part

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Write, and say where."""
-    from huatuo_server.demo_checkpoint import write_demo_checkpoint
+    from huatuo_server.demo.checkpoint import write_demo_checkpoint
 
     write_demo_checkpoint(given.folder, given.layout, given.seed)
     print(f"{given.folder}: a demo checkpoint in the {given.layout} layout; its weights are untrained")

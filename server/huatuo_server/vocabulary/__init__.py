@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from huatuo_server.detokenizer import TextDecoder
-from huatuo_server.errors import CheckpointError
+from huatuo_server.json_file import read_object
 
 SPACE_PIECE = "\N{LOWER ONE EIGHTH BLOCK}"
 """Sentencepiece writes a space so."""
@@ -78,19 +77,6 @@ def byte_of(piece: str) -> int | None:
         except ValueError:
             return None
     return None
-
-
-def read_object(path: Path, missing_ok: bool = False) -> dict[str, Any]:
-    """The JSON object in `path`; empty if the file is missing and may be. Raises CheckpointError otherwise."""
-    if missing_ok and not path.exists():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} does not hold a JSON object.")
-    return value
 
 
 def _named_tokens(config: Mapping[str, Any]) -> Iterable[str]:

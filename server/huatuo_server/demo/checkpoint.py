@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from huatuo_server import demo_weights as weights
-from huatuo_server.demo_tokenizer import write_qwen2_tokenizer, write_yi_tokenizer
+from huatuo_server.demo import weights
+from huatuo_server.demo.tokenizer import write_qwen2_tokenizer, write_yi_tokenizer
 from huatuo_server.errors import CheckpointError
 
 VISION_TOWER = "vit/clip_vit_large_patch14_336"

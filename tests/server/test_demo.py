@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from huatuo_server.check_report import check
 from huatuo_server.checkpoint import Checkpoint
-from huatuo_server.demo_checkpoint import VISION_TOWER, write_demo_checkpoint
+from huatuo_server.demo.checkpoint import VISION_TOWER, write_demo_checkpoint
 from huatuo_server.errors import CheckpointError
 from huatuo_server.reference import Reference, Round
 from huatuo_server.tokenizer import Tokenizer
@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_bytes(
     layout: Literal["7b", "34b"], demo_7b: Path, demo_34b: Path, tmp_path: Path
 ) -> None:
     """Another process, with other hash seeds, writes the identical folder; another seed writes other weights."""
-    code = "import pathlib, sys; from huatuo_server.demo_checkpoint import write_demo_checkpoint as write; "
+    code = "import pathlib, sys; from huatuo_server.demo.checkpoint import write_demo_checkpoint as write; "
     code += "write(pathlib.Path(sys.argv[1]), sys.argv[2])"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code, tmp_path / "again", layout], check=True, env=environment)

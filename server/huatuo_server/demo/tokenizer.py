@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from huatuo_server.bpe_vocabulary import QWEN2_SPLIT
-from huatuo_server.demo_text import LINES
+from huatuo_server.demo.text import LINES
+from huatuo_server.vocabulary.bpe import QWEN2_SPLIT
 
 QWEN2_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 YI_MARKERS = ("<|Human|>", "<|Assistant|>", "<|System|>", "<|im_start|>", "<|im_end|>")

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer as Encoder
 
 from huatuo_server.detokenizer import ByteLevelDecoder, BytePieceDecoder, TextDecoder
 from huatuo_server.errors import CheckpointError
-from huatuo_server.vocabulary import SPACE_PIECE, DeclaredTokens, Vocabulary, byte_of, is_marker, read_object
+from huatuo_server.json_file import read_object
+from huatuo_server.vocabulary import SPACE_PIECE, DeclaredTokens, Vocabulary, byte_of, is_marker
 
 QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
