@@ -8,6 +8,7 @@ from typing import TypeVar
 from huatuo_server.engine.base import Prompt, Sampling
 from huatuo_server.errors import ContextLengthExceeded
 from huatuo_server.families import SamplingDefaults
+from huatuo_server.prompt import prompt_length
 from huatuo_server.protocol.chat_request import ChatRequest
 
 MAX_CHARS_PER_TOKEN = 256
@@ -31,7 +32,7 @@ class Room:
     def of(cls, prompt: Prompt, *, tokens_per_image: int, context: int) -> Room:
         """Raises ContextLengthExceeded when the prompt leaves no room for one token of an answer."""
         images = len(prompt.images) * tokens_per_image
-        room = cls(len(prompt.token_ids) - len(prompt.images) + images, images, context)
+        room = cls(prompt_length(prompt, tokens_per_image), images, context)
         if room.left < 1:
             raise ContextLengthExceeded(
                 f"The prompt has {room.prompt} tokens, {room.images} of them images, and the model's context holds "

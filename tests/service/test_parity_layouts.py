@@ -96,8 +96,8 @@ def test_7b_as_hf(released_7b: Path, tmp_path: Path) -> None:
 
 
 def test_34b_as_hf(tmp_path: Path) -> None:
-    """Names as transformers writes them since 4.52."""
-    check_against_reference(to_hf(golden.CHECKPOINT, tmp_path / "34b-hf", image_token=1, since_4_52=True))
+    """Names as transformers writes them since 4.52, and an image token just past the vocabulary, as the real one's."""
+    check_against_reference(to_hf(golden.CHECKPOINT, tmp_path / "34b-hf", image_token=4096, since_4_52=True))
 
 
 def test_34b_as_released_on_two_tensor_parallel_workers() -> None:

@@ -52,8 +52,19 @@ def long_answer(server: RealServer, number: int, tokens: int = 200) -> float:
     return time.monotonic() - began
 
 
+def eight_answers(server: RealServer) -> float:
+    """Seconds that eight long answers take when they are asked for at once."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: long_answer(server, number), range(10, 18)))
+    return time.monotonic() - began
+
+
 def test_eight_requests_run_in_one_batch(real_server: RealServer) -> None:
-    """Eight at once bring vLLM's running count to 8, and take at most three times as long as one."""
+    """Eight at once bring vLLM's running count to 8, and take at most three times as long as one.
+
+    The better of two tries counts on both sides, since another process may take a core for a moment.
+    """
     long_answer(real_server, 0, tokens=20)
     alone = min(long_answer(real_server, number) for number in (1, 2))
     most, over = [0.0], threading.Event()
@@ -64,10 +75,7 @@ def test_eight_requests_run_in_one_batch(real_server: RealServer) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    began = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: long_answer(real_server, number), range(10, 18)))
-    together = time.monotonic() - began
+    together = min(eight_answers(real_server), eight_answers(real_server))
     over.set()
     watcher.join()
 

@@ -31,6 +31,7 @@ from huatuo_server.engine.base import (
 )
 from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError, SettingsError
 from huatuo_vllm import report
+from huatuo_vllm.config import load_config
 
 _FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 """vLLM also knows "abort" and "error", which must never look like an answer."""
@@ -280,7 +281,12 @@ def _overrides(checkpoint: Checkpoint) -> dict[str, Any]:
     """What vLLM is told about a checkpoint beyond its own config.json."""
     if checkpoint.layout == "hf":
         # vLLM's own LLaVA, which this architecture's name stands for, crops the picture's sides.
-        return {"architectures": ["HuatuoLlavaForConditionalGeneration"]}
+        overrides: dict[str, Any] = {"architectures": ["HuatuoLlavaForConditionalGeneration"]}
+        config = load_config(checkpoint.path)
+        if config.image_token_index >= checkpoint.vocab_size:
+            # The 34B's conversion names 64000 where the vocabulary ends at 63999; the bos is in it, and in no prompt.
+            overrides["image_token_index"] = config.get_text_config().bos_token_id
+        return overrides
     # Our prompts are token ids; text that spells LLaVA's "<image>" must stay text.
     return {"huatuo_text_placeholder": False}
 
