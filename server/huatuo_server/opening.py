@@ -45,10 +45,13 @@ def _open_vllm(settings: Settings, checkpoint: Checkpoint) -> ServedModel:
     if card.demo:
         log.warning("this is a demo checkpoint: its weights are untrained and its answers are meaningless")
 
+    # Both load torch, for seconds in which HTTP must answer already.
     from huatuo_server.engine.vllm_engine import VllmEngine
+    from huatuo_server.placeholder import image_token_id
 
     engine = VllmEngine(
         checkpoint,
+        image_token_id=image_token_id(checkpoint, card.tokenizer),
         dtype=settings.dtype,
         tensor_parallel_size=settings.tensor_parallel_size,
         max_model_len=settings.max_model_len,

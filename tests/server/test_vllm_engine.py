@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +26,9 @@ SAMPLED = Sampling(max_tokens=9, temperature=0.2, top_k=50, repetition_penalty=1
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> VllmEngine:
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    return VllmEngine(Checkpoint.open(golden.CHECKPOINT), max_model_len=2048, engine_args={"max_num_seqs": 7})
+    checkpoint = Checkpoint.open(golden.CHECKPOINT)
+    engine_args = {"max_num_seqs": 7, "hf_overrides": {"rope_theta": 2.0}}
+    return VllmEngine(checkpoint, image_token_id=1, max_model_len=2048, engine_args=engine_args)
 
 
 def output(finish_reason: str | None, **more: Any) -> Any:
@@ -42,7 +46,7 @@ def test_what_the_operator_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> Non
     """Our defaults fill the environment's gaps and change nothing in it."""
     monkeypatch.setattr(os, "environ", {"VLLM_CPU_KVCACHE_SPACE": "9"})
 
-    vllm_engine._set_environment(tensor_parallel_size=2)
+    vllm_engine._set_environment(num_workers=2)
 
     assert os.environ["VLLM_CPU_KVCACHE_SPACE"] == "9"
     assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
@@ -92,11 +96,12 @@ def test_a_validation_error_gives_its_reason_and_not_its_wrapping() -> None:
 
 
 def test_the_phase_is_what_the_model_reports_from_its_process(
-    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Readable at any time, before the start too."""
     assert str(engine.phase) == "starting"
-    monkeypatch.setenv(report.VARIABLE, str(engine._report))
+    engine._folder = tmp_path
+    monkeypatch.setenv(report.VARIABLE, str(tmp_path / vllm_engine.REPORT))
 
     report.say(phase="compiling")
 
@@ -104,17 +109,30 @@ def test_the_phase_is_what_the_model_reports_from_its_process(
 
 
 def test_operators_engine_arguments_win(engine: VllmEngine) -> None:
-    """`--engine` is the last word; what it leaves open is ours."""
+    """`--engine` is the last word; what it leaves open is ours, in `hf_overrides` too."""
     assert engine._args["max_num_seqs"] == 7
+    assert engine._args["hf_overrides"] == {
+        "image_token_index": 1,
+        "huatuo_text_placeholder": False,
+        "rope_theta": 2.0,
+    }
     assert engine._args["max_model_len"] == 2048
     assert engine._args["generation_config"] == "vllm"
 
 
-def test_the_default_context_is_the_family_s_and_never_more_than_the_positions() -> None:
+def test_the_default_context_is_the_family_s_and_never_more_than_the_positions(engine: VllmEngine) -> None:
     """Positions past `max_position_embeddings` kill vLLM or poison other requests."""
     checkpoint = Checkpoint.open(golden.CHECKPOINT)
+    short = replace(checkpoint, max_position_embeddings=1000)
 
-    assert VllmEngine(checkpoint)._args["max_model_len"] == 4096
+    assert VllmEngine(checkpoint, image_token_id=1)._args["max_model_len"] == 4096
+    assert VllmEngine(short, image_token_id=1)._args["max_model_len"] == 1000
+
+
+def test_an_engine_argument_with_a_flag_of_its_own_is_refused_by_that_flag_s_name() -> None:
+    """`--engine max_model_len=...` would go past what checks and reports the context."""
+    with pytest.raises(SettingsError, match="--max-model-len"):
+        check_engine_args({"max_model_len": 8192})
 
 
 def test_sampling_reaches_vllm_with_our_penalty_and_our_eos(engine: VllmEngine) -> None:
@@ -128,3 +146,4 @@ def test_sampling_reaches_vllm_with_our_penalty_and_our_eos(engine: VllmEngine) 
     assert (params.top_k, params.seed, params.max_tokens, params.min_tokens) == (50, 3, 9, 9)
     assert not params.detokenize
     assert engine._sampling_params(Sampling(max_tokens=9, ignore_eos=True)).stop_token_ids == []
+    assert engine._sampling_params(replace(SAMPLED, seed=-1)).seed is not None

@@ -20,7 +20,7 @@ IMAGE_SENTINEL = -200
 FinishReason = Literal["stop", "length"]
 
 Phase = Literal["starting", "loading weights", "compiling", "warming up", "ready", "failed"]
-"""Where a start stands. The engine reports the first three; the server owns the rest."""
+"""Where a start stands, in order. An engine reports up to "warming up", the server that and the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class EngineFacts:
     max_model_len: tokens of prompt (576 an image for CLIP-L/14-336) and completion together.
     vocab_size: rows of the output head; every id the engine emits is below it.
     tokens_per_image: positions one image takes.
-    details: names and values for the start-up log and `/health/startup` (versions, model runner, weights accounting).
+    details: names and values for the start-up log (versions, model runner, weights accounting).
     """
 
     max_model_len: int

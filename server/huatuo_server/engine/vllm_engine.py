@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import difflib
+import logging
 import os
 import platform
 import shutil
@@ -31,10 +32,27 @@ from huatuo_server.engine.base import (
 )
 from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError, SettingsError
 from huatuo_vllm import report
-from huatuo_vllm.config import load_config
 
 _FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 """vLLM also knows "abort" and "error", which must never look like an answer."""
+
+_SETTINGS = {
+    "model": "--model",
+    "tokenizer": "--model",
+    "revision": "--revision",
+    "served_model_name": "--served-model-name",
+    "dtype": "--dtype",
+    "tensor_parallel_size": "--tensor-parallel-size",
+    "max_model_len": "--max-model-len",
+    "enforce_eager": "--enforce-eager",
+    "limit_mm_per_prompt": "--max-images-per-request",
+}
+"""vLLM's arguments that have a flag of ours: given past it, they would go unchecked, or split the two apart."""
+
+REPORT = "report.jsonl"
+
+SEED_FOR_MINUS_ONE = -(2**63)
+"""As repeatable a seed as any other, where a client's -1 would be none to vLLM."""
 
 SHUTDOWN_S = 20.0
 """How long vLLM's processes may take to end by themselves. Its 5 s are too short on two cores (7 s seen): it then kills
@@ -56,11 +74,13 @@ _ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_CPU_NUM_OF_RESERVED_CPU": "0"}
 
 
 def check_engine_args(engine_args: Mapping[str, Any]) -> None:
-    """Raises SettingsError, with the nearest names, for a key that vLLM's AsyncEngineArgs does not have."""
+    """Raises SettingsError for a key that is a setting of ours, or none of AsyncEngineArgs, with the nearest names."""
     from vllm import AsyncEngineArgs
 
     known = [field.name for field in dataclasses.fields(AsyncEngineArgs)]
     for key in engine_args:
+        if key in _SETTINGS:
+            raise SettingsError(f"--engine {key}: use {_SETTINGS[key]}, which is checked and reported")
         if key not in known:
             near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
             hint = f" Did you mean {', '.join(near)}?" if near else ""
@@ -81,6 +101,7 @@ class VllmEngine:
         self,
         checkpoint: Checkpoint,
         *,
+        image_token_id: int,
         dtype: str = "auto",
         tensor_parallel_size: int = 1,
         max_model_len: int | None = None,
@@ -91,12 +112,13 @@ class VllmEngine:
     ) -> None:
         """Nothing starts yet.
 
-        dtype: "auto" (the checkpoint's own), "bfloat16", "float16" or "float32". max_model_len: tokens, the family's
-        default if None. engine_args: any other field of AsyncEngineArgs; it wins over ours.
-        Raises SettingsError for an unknown engine argument.
+        image_token_id: stands for an image inside vLLM (`placeholder.image_token_id`). dtype: "auto" (the checkpoint's
+        own), "bfloat16", "float16" or "float32". max_model_len: tokens, the family's default if None. engine_args: any
+        other field of AsyncEngineArgs; it wins over ours.
+        Raises SettingsError for an unknown engine argument, and for one that has a setting of its own.
         """
         # vLLM reads its environment when it is imported.
-        _set_environment(tensor_parallel_size)
+        _set_environment(tensor_parallel_size * (engine_args or {}).get("pipeline_parallel_size", 1))
         check_engine_args(engine_args or {})
         self._checkpoint = checkpoint
         self._args: dict[str, Any] = {
@@ -113,23 +135,23 @@ class VllmEngine:
             "mm_processor_cache_gb": 0,
             # The checkpoint's generation_config.json holds sampling defaults; ours are the reference's.
             "generation_config": "vllm",
-            "hf_overrides": _overrides(checkpoint),
             **(engine_args or {}),
+            "hf_overrides": _overrides(checkpoint, image_token_id) | (engine_args or {}).get("hf_overrides", {}),
         }
-        self._folder = Path(tempfile.mkdtemp(prefix="huatuo-"))
+        self._folder: Path | None = None
         self._engine: Any = None
         self._facts: EngineFacts | None = None
-        self._placeholder = -1
+        self._placeholder = image_token_id
 
     @property
     def phase(self) -> Phase:
         """As the model reports it from vLLM's worker; see `huatuo_vllm.report`."""
-        phase: Phase = report.read(self._report).get("phase", "starting")
+        phase: Phase = self._said().get("phase", "starting")
         return phase
 
-    @property
-    def _report(self) -> Path:
-        return self._folder / "report.jsonl"
+    def _said(self) -> Mapping[str, Any]:
+        """What the model has said of its start so far."""
+        return report.read(self._folder / REPORT) if self._folder is not None else {}
 
     @property
     def facts(self) -> EngineFacts:
@@ -150,7 +172,7 @@ class VllmEngine:
         except EngineStartError:
             raise
         except Exception as error:
-            cause = report.read(self._report).get("error") or _cause(error)
+            cause = self._said().get("error") or _cause(error)
             raise EngineStartError(f"vLLM did not start: {cause}") from error
 
     def _start(self) -> None:
@@ -159,7 +181,8 @@ class VllmEngine:
 
         import huatuo_vllm
 
-        os.environ[report.VARIABLE] = str(self._report)
+        self._folder = Path(tempfile.mkdtemp(prefix="huatuo-"))
+        os.environ[report.VARIABLE] = str(self._folder / REPORT)
         # An editable or vendored install may lack the entry point by which vLLM finds the plugin; ours works alone too.
         huatuo_vllm.register()
         from huatuo_vllm.penalty import logits_processor
@@ -168,8 +191,7 @@ class VllmEngine:
         processors = [logits_processor(use_v2), *self._args.pop("logits_processors", [])]
         self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._args, logits_processors=processors))
         config = self._engine.model_config
-        self._placeholder = int(config.hf_config.image_token_index)
-        said = report.read(self._report)
+        said = self._said()
         self._facts = EngineFacts(
             max_model_len=int(config.max_model_len),
             vocab_size=self._checkpoint.vocab_size,
@@ -237,7 +259,8 @@ class VllmEngine:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
-            seed=sampling.seed,
+            # vLLM takes -1 for "no seed".
+            seed=sampling.seed if sampling.seed != -1 else SEED_FOR_MINUS_ONE,
             logprobs=sampling.logprobs,
             # vLLM would add the tokenizer's own idea of an eos; the checkpoint's config.json decides.
             ignore_eos=True,
@@ -261,34 +284,33 @@ class VllmEngine:
         """End vLLM's processes."""
         engine, self._engine = self._engine, None
         if engine is not None:
+            # vLLM logs the end of its processes, which we asked for, as an engine that died.
+            logging.getLogger("vllm.v1.engine.async_llm").setLevel(logging.CRITICAL)
             await asyncio.to_thread(engine.shutdown, SHUTDOWN_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _set_environment(tensor_parallel_size: int) -> None:
+def _set_environment(num_workers: int) -> None:
     """Our defaults for vLLM's own variables; what the operator has set stays."""
     for name, value in {**_QUIET, **_ON_CPU}.items():
         os.environ.setdefault(name, value)
-    if tensor_parallel_size > 1:
+    if num_workers > 1:
         # One group of cores a worker (CPU engine): left alone, every worker binds to all of them.
         cores = sorted(os.sched_getaffinity(0))
-        share = max(1, len(cores) // tensor_parallel_size)
-        groups = [cores[rank * share : (rank + 1) * share] or cores for rank in range(tensor_parallel_size)]
+        share = max(1, len(cores) // num_workers)
+        groups = [cores[rank * share : (rank + 1) * share] or cores for rank in range(num_workers)]
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(",".join(map(str, group)) for group in groups))
 
 
-def _overrides(checkpoint: Checkpoint) -> dict[str, Any]:
+def _overrides(checkpoint: Checkpoint, image_token_id: int) -> dict[str, Any]:
     """What vLLM is told about a checkpoint beyond its own config.json."""
+    overrides: dict[str, Any] = {"image_token_index": image_token_id}
     if checkpoint.layout == "hf":
         # vLLM's own LLaVA, which this architecture's name stands for, crops the picture's sides.
-        overrides: dict[str, Any] = {"architectures": ["HuatuoLlavaForConditionalGeneration"]}
-        config = load_config(checkpoint.path)
-        if config.image_token_index >= checkpoint.vocab_size:
-            # The 34B's conversion names 64000 where the vocabulary ends at 63999; the bos is in it, and in no prompt.
-            overrides["image_token_index"] = config.get_text_config().bos_token_id
-        return overrides
+        return overrides | {"architectures": ["HuatuoLlavaForConditionalGeneration"]}
     # Our prompts are token ids; text that spells LLaVA's "<image>" must stay text.
-    return {"huatuo_text_placeholder": False}
+    return overrides | {"huatuo_text_placeholder": False}
 
 
 def _delta(output: Any) -> TokenDelta:

@@ -42,7 +42,9 @@ from typing import TYPE_CHECKING, Any
 
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.errors import SettingsError
+from huatuo_server.placeholder import image_token_id
 from huatuo_server.reference import Dtype
+from huatuo_server.tokenizer import Tokenizer
 from huatuo_server.verify.answers import answer_in_child
 from huatuo_server.verify.comparison import compare
 from huatuo_server.verify.questions import built_in
@@ -88,6 +90,7 @@ def verify(
     # Made first, since it refuses a wrong engine argument before minutes are spent on the reference.
     engine = VllmEngine(
         checkpoint,
+        image_token_id=image_token_id(checkpoint, Tokenizer.load(path)),
         dtype=resolved,
         tensor_parallel_size=tensor_parallel_size,
         enforce_eager=enforce_eager,
