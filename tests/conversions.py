@@ -53,6 +53,26 @@ def widen(checkpoint: Path, vocab_size: int) -> None:
         save_file(tensors, path, metadata={"format": "pt"})
 
 
+def with_two_clips(released: Path, folder: Path) -> Path:
+    """The checkpoint with CLIP in its shards but for one tensor, beside a vit folder of safetensors that is all wrong.
+
+    Only that one tensor of the vit folder is right, so whoever reads another one from it gives other answers.
+    """
+    shutil.copytree(released, folder)
+    clip = {name: tensor for name, tensor in vit_tensors(released).items() if name.startswith("vision_model.")}
+    from_vit = "vision_model.pre_layrnorm.weight"
+    main = {f"model.vision_tower.vision_tower.{name}": tensor for name, tensor in clip.items() if name != from_vit}
+    save_file(main, folder / "model-00003-of-00003.safetensors", metadata={"format": "pt"})
+    wrong = {name: tensor if name == from_vit else torch.full_like(tensor, 7) for name, tensor in clip.items()}
+    save_file(wrong, folder / VIT / "model.safetensors", metadata={"format": "pt"})
+    (folder / VIT / "pytorch_model.bin").unlink()
+    index = folder / "model.safetensors.index.json"
+    content = json.loads(index.read_text(encoding="utf-8"))
+    content["weight_map"] |= dict.fromkeys(main, "model-00003-of-00003.safetensors")
+    index.write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
 def to_hf(released: Path, folder: Path, *, image_token: int, since_4_52: bool) -> Path:
     """Write the -hf conversion of a released checkpoint: LlavaForConditionalGeneration, nested config, other names."""
     folder.mkdir(parents=True)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from huatuo_server.detokenizer import Detokenizer
+from huatuo_server.detokenizer import TextDecoder
 from huatuo_server.engine.base import FinishReason, TokenDelta
 from huatuo_server.errors import EngineRequestError
 from huatuo_server.stop_strings import StopStrings
@@ -40,8 +40,8 @@ class Ending:
 class AnswerText:
     """One answer's text as it comes. Nothing is stripped: the next turn's prompt needs it exactly."""
 
-    def __init__(self, detokenizer: Detokenizer, ending: Ending) -> None:
-        self._detokenizer = detokenizer
+    def __init__(self, decoder: TextDecoder, ending: Ending) -> None:
+        self._decoder = decoder
         self._ending = ending
         self._stop = StopStrings(ending.stop)
         self._num_tokens = 0
@@ -63,11 +63,11 @@ class AnswerText:
 
     def _push(self, token_id: int) -> tuple[str, bool]:
         self._num_tokens += 1
-        text = "" if token_id in self._ending.eos_token_ids else self._detokenizer.push((token_id,))
+        text = "" if token_id in self._ending.eos_token_ids else self._decoder.push((token_id,))
         return self._stop.push(text, armed=self._armed)
 
     def _finish(self) -> tuple[str, bool]:
-        text, stopped = self._stop.push(self._detokenizer.finish(), armed=self._armed)
+        text, stopped = self._stop.push(self._decoder.finish(), armed=self._armed)
         return text + self._stop.finish(), stopped
 
     @property
@@ -76,13 +76,13 @@ class AnswerText:
 
 
 async def answer_text(
-    deltas: AsyncGenerator[TokenDelta, None], detokenizer: Detokenizer, ending: Ending
+    deltas: AsyncGenerator[TokenDelta, None], decoder: TextDecoder, ending: Ending
 ) -> AsyncGenerator[Piece, None]:
     """A piece for each delta, up to the end of the answer. A generation that a stop string cuts short is aborted.
 
     Raises EngineRequestError when the deltas end without a finish_reason, and whatever the deltas raise.
     """
-    text = AnswerText(detokenizer, ending)
+    text = AnswerText(decoder, ending)
     async with aclosing(deltas):
         async for delta in deltas:
             piece = text.piece(delta)

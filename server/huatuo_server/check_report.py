@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +16,10 @@ from huatuo_server.errors import CheckpointError
 from huatuo_server.json_file import read_object
 from huatuo_server.prompt import Message, prompt_length, render
 from huatuo_server.tokenizer import Tokenizer
-from huatuo_server.weight_headers import read_shapes, read_shapes_if_any
-
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-"""What the model normalises with (CLIP's published preprocessor_config.json)."""
+from huatuo_server.weight_headers import read_shapes, read_tower_shapes
+from huatuo_vllm.computed import ConfigError
+from huatuo_vllm.normalisation import CLIP_MEAN, CLIP_STD
+from huatuo_vllm.tensors import account
 
 SAMPLE = "What does the picture show? 请描述这张医学影像,并给出诊断意见。 T2 ≥ 3 mm\n"
 
@@ -37,11 +38,6 @@ class CheckReport:
     """All findings, in the order of a start."""
 
     findings: tuple[Finding, ...]
-
-    @classmethod
-    def failed(cls, subject: str, reason: str) -> CheckReport:
-        """A report that ends with its first finding."""
-        return cls((Finding(subject, False, (reason,)),))
 
     @property
     def ok(self) -> bool:
@@ -66,19 +62,21 @@ def check(path: Path, *, max_model_len: int | None = None) -> CheckReport:
     """
     try:
         checkpoint = Checkpoint.open(path)
-    except CheckpointError as error:
-        return CheckReport.failed("config", error.message)
+    except Exception as error:  # noqa: BLE001 - as in `_found`
+        return CheckReport((_failure("config", error),))
     return _inspect(checkpoint, max_model_len)
 
 
 def _inspect(checkpoint: Checkpoint, max_model_len: int | None) -> CheckReport:
+    # Real vocabularies take seconds to load, so it is loaded once.
+    tokenizer = functools.cache(lambda: Tokenizer.load(checkpoint.path))
     subjects: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("config", lambda: _config(checkpoint)),
-        ("tokenizer", lambda: _tokenizer(checkpoint)),
+        ("tokenizer", lambda: _tokenizer(checkpoint, tokenizer())),
         ("tensors", lambda: _tensors(checkpoint)),
         ("processor", lambda: _processor(checkpoint)),
-        ("prompt", lambda: Finding("prompt", True, (checkpoint.family.prompt_format,))),
-        ("context", lambda: _context(checkpoint, max_model_len)),
+        ("prompt", lambda: _prompt(checkpoint, tokenizer())),
+        ("context", lambda: _context(checkpoint, tokenizer(), max_model_len)),
         ("dtype", lambda: _dtype(checkpoint)),
     )
     return CheckReport(tuple(_found(subject, look) for subject, look in subjects))
@@ -87,29 +85,34 @@ def _inspect(checkpoint: Checkpoint, max_model_len: int | None) -> CheckReport:
 def _found(subject: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
-    except CheckpointError as error:
+    except Exception as error:  # noqa: BLE001 - whatever a checkpoint holds, the other subjects are still worth a look
+        return _failure(subject, error)
+
+
+def _failure(subject: str, error: Exception) -> Finding:
+    if isinstance(error, CheckpointError):
         return Finding(subject, False, (error.message,))
-    except OSError as error:
+    if isinstance(error, ConfigError):
+        return Finding(subject, False, (f"{error}.",))
+    if isinstance(error, OSError) and error.filename is not None:
         return Finding(subject, False, (f"{error.filename}: {error.strerror}.",))
+    return Finding(subject, False, (f"the check of it failed: {type(error).__name__}: {' '.join(str(error).split())}",))
 
 
 def _config(checkpoint: Checkpoint) -> Finding:
-    architecture = ", ".join(checkpoint.config.get("architectures") or ["no architecture named"])
+    architecture = ", ".join(checkpoint.config["architectures"])
     lines = [f"{checkpoint.family.name}, {checkpoint.layout} layout ({architecture})"]
     if checkpoint.demo:
         lines.append("a demo checkpoint: its weights are untrained, its answers mean nothing")
     return Finding("config", True, tuple(lines))
 
 
-def _tokenizer(checkpoint: Checkpoint) -> Finding:
-    tokenizer = Tokenizer.load(checkpoint.path)
+def _tokenizer(checkpoint: Checkpoint, tokenizer: Tokenizer) -> Finding:
     eos = ", ".join(map(str, checkpoint.eos_token_ids))
     lines = [f"{tokenizer.size} ids for {checkpoint.vocab_size} rows, eos {eos}"]
     complaints = []
     if tokenizer.size > checkpoint.vocab_size:
         complaints.append("it has more ids than the model has rows")
-    if max(checkpoint.eos_token_ids) >= checkpoint.vocab_size:
-        complaints.append("the eos is past the model's last row")
     if tokenizer.decode(tokenizer.encode(SAMPLE)) != SAMPLE:
         complaints.append("a sample text does not come back as it went in")
     else:
@@ -119,15 +122,10 @@ def _tokenizer(checkpoint: Checkpoint) -> Finding:
 
 def _tensors(checkpoint: Checkpoint) -> Finding:
     from huatuo_vllm.config import load_config
-    from huatuo_vllm.tensors import account
 
     main = read_shapes(checkpoint.path)
-    vit = read_shapes_if_any(checkpoint.vision_folder) if checkpoint.vision_folder else {}
-    try:
-        config = load_config(checkpoint.path)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{checkpoint.path}/config.json: {error}") from error
-    accounting = account(config, main, vit)
+    vit = read_tower_shapes(checkpoint.vision_folder) if checkpoint.vision_folder else {}
+    accounting = account(load_config(checkpoint.path), main, vit)
     return Finding("tensors", accounting.ok, tuple(accounting.lines()))
 
 
@@ -139,18 +137,34 @@ def _processor(checkpoint: Checkpoint) -> Finding:
     complaints = [
         f"{file.name}: {key} is not CLIP's, which the model normalises with"
         for key, ours in (("image_mean", CLIP_MEAN), ("image_std", CLIP_STD))
-        if key in given and not np.allclose(given[key], ours, atol=1e-6)
+        if given.get(key) is not None and not _is_close(given[key], ours)
     ]
     return Finding("processor", not complaints, (*lines, *complaints))
 
 
-def _context(checkpoint: Checkpoint, max_model_len: int | None) -> Finding:
+def _is_close(given: Any, ours: tuple[float, ...]) -> bool:
+    numbers = isinstance(given, list) and all(isinstance(number, int | float) for number in given)
+    return numbers and len(given) == len(ours) and np.allclose(given, ours, atol=1e-6)
+
+
+def _prompt(checkpoint: Checkpoint, tokenizer: Tokenizer) -> Finding:
+    # Brings torch, which would take seconds where there is nothing to check.
+    from huatuo_server.placeholder import image_token_id
+
+    lines = (
+        checkpoint.family.prompt_format,
+        f"an image is id {image_token_id(checkpoint, tokenizer)} inside the engine",
+    )
+    return Finding("prompt", True, lines)
+
+
+def _context(checkpoint: Checkpoint, tokenizer: Tokenizer, max_model_len: int | None) -> Finding:
     most = checkpoint.max_position_embeddings
     length = max_model_len or min(checkpoint.family.default_max_model_len, most)
     if length > most:
         return Finding("context", False, (f"{length} tokens asked for, the model has positions for {most}",))
     answer = checkpoint.family.sampling.max_tokens
-    images = _images_that_fit(checkpoint, length - answer)
+    images = _images_that_fit(checkpoint, tokenizer, length - answer)
     source = "asked for" if max_model_len else "by default"
     lines = (
         f"{length} tokens {source} (the model's limit is {most})",
@@ -159,9 +173,8 @@ def _context(checkpoint: Checkpoint, max_model_len: int | None) -> Finding:
     return Finding("context", True, lines)
 
 
-def _images_that_fit(checkpoint: Checkpoint, room: int) -> int:
+def _images_that_fit(checkpoint: Checkpoint, tokenizer: Tokenizer, room: int) -> int:
     """How many images a first turn with an empty question may hold in `room` tokens."""
-    tokenizer = Tokenizer.load(checkpoint.path)
     image = PromptImage(np.zeros((1, 1, 3), np.uint8), "")
     one, two = (
         prompt_length(render([Message("user", "", (image,) * count)], tokenizer), checkpoint.tokens_per_image)

@@ -7,17 +7,14 @@ decoder here has given the text of transformers' `decode(all ids, skip_special_t
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from huatuo_server.tokenizer import Tokenizer
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class TextDecoder(Protocol):
-    """The state of one text under way."""
+    """The state of one text under way. The pushes and `finish`, joined, are `Tokenizer.decode` of all ids."""
 
     def push(self, token_ids: Iterable[int]) -> str:
         """Take more ids and return the text that no later id can change."""
@@ -90,18 +87,3 @@ class BytePieceDecoder:
             return text
         self._at_head = False
         return text.removeprefix(" ")
-
-
-class Detokenizer:
-    """One completion's text as it comes. `"".join(pushes) + finish()` equals `tokenizer.decode` of all ids."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._decoder = tokenizer.text_decoder()
-
-    def push(self, token_ids: Sequence[int]) -> str:
-        """Take more ids and return the new text; characters still incomplete are held back."""
-        return self._decoder.push(token_ids)
-
-    def finish(self) -> str:
-        """Return the rest of the text."""
-        return self._decoder.finish()

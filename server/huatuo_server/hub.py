@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import glob
 import re
 from pathlib import Path
 
 from huatuo_server.errors import CheckpointError
+from huatuo_server.json_file import read_object
+from huatuo_vllm.computed import TOWER_WEIGHTS, ConfigError, tower_folder
 
-WANTED = ["*.json", "*.safetensors", "tokenizer.model", "merges.txt", "vit/*"]
-"""What serving reads. `*` also matches a `/`, so CLIP's folder is included under any name."""
-
-WANTED_WITHOUT_SAFETENSORS = [*WANTED, "*.bin"]
+WANTED = ["*.json", "*.safetensors", "tokenizer.model", "merges.txt"]
+"""What serving reads, but for CLIP's `.bin`, whose folder config.json names. `*` also matches a `/`."""
 
 UNWANTED = ["*training_args.bin", "*optimizer*", "*scheduler*", "*.gguf", "*.msgpack", "*.h5"]
 
@@ -23,10 +24,26 @@ def download(model: str, revision: str | None = None) -> Path:
     """
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", model) or model.startswith("."):
         raise CheckpointError(f"{model} is neither a folder nor a hub id (owner/name).")
-    folder = _snapshot(model, revision, WANTED)
+    folder = _snapshot(model, revision, ["config.json"])
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"{model} is not a checkpoint: it has no config.json.")
+    wanted = WANTED + _tower_weights(folder)
+    folder = _snapshot(model, revision, wanted)
     if not any(folder.glob("*.safetensors")):
-        folder = _snapshot(model, revision, WANTED_WITHOUT_SAFETENSORS)
+        folder = _snapshot(model, revision, [*wanted, "*.bin"])
     return folder
+
+
+def _tower_weights(folder: Path) -> list[str]:
+    """The patterns of CLIP's weights beside the shards; none for an -hf conversion."""
+    tower = read_object(folder / "config.json").get("mm_vision_tower")
+    if tower is None:
+        return []
+    try:
+        inside = tower_folder(tower)
+    except ConfigError as error:
+        raise CheckpointError(f"{folder}/{error}.") from error
+    return [f"{glob.escape(inside)}/{name}" for name in TOWER_WEIGHTS]
 
 
 def _snapshot(model: str, revision: str | None, patterns: list[str]) -> Path:

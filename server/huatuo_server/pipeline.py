@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from huatuo_server.answer_text import Ending, Piece, answer_text
-from huatuo_server.detokenizer import Detokenizer
 from huatuo_server.engine.base import FinishReason, PromptImage
 from huatuo_server.errors import ModelNotFound, RequestError
 from huatuo_server.images.decode import decode
@@ -90,7 +89,7 @@ async def answer(
     call.prompt_tokens = room.prompt
     deltas = model.engine.generate(prompt, sampling, call.engine_id)
     ending = Ending(request.stop, request.min_tokens or 0, card.eos_token_ids)
-    pieces = _metered(answer_text(deltas, Detokenizer(card.tokenizer), ending), call)
+    pieces = _metered(answer_text(deltas, card.tokenizer.text_decoder(), ending), call)
     heading = Heading(
         id=f"chatcmpl-{call.id}",
         created=int(time.time()),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable
 from pathlib import Path
 
 from huatuo_server.errors import CheckpointError
-from huatuo_server.json_file import read_object
+from huatuo_server.json_file import field, of_kind, read_object
+from huatuo_vllm.computed import TOWER_WEIGHTS
 
 Shape = tuple[int, ...]
 
@@ -20,14 +22,6 @@ def read_shapes(folder: Path) -> dict[str, Shape]:
 
     Raises CheckpointError, naming the file, when one is missing, damaged or truncated, and when there is none at all.
     """
-    shapes = read_shapes_if_any(folder)
-    if not shapes:
-        raise CheckpointError(f"{folder} holds no weights: expected *.safetensors or *.bin files.")
-    return shapes
-
-
-def read_shapes_if_any(folder: Path) -> dict[str, Shape]:
-    """As `read_shapes`, but empty where there is no weight file."""
     kinds: tuple[tuple[str, str, Callable[[Path], dict[str, Shape]]], ...] = (
         ("model.safetensors.index.json", "*.safetensors", safetensors_shapes),
         ("pytorch_model.bin.index.json", "pytorch_model*.bin", bin_shapes),
@@ -38,12 +32,21 @@ def read_shapes_if_any(folder: Path) -> dict[str, Shape]:
         files = sorted(folder.glob(pattern))
         if files:
             return {name: shape for file in files for name, shape in read(file).items()}
-    return {}
+    raise CheckpointError(f"{folder} holds no weights: expected *.safetensors or *.bin files.")
+
+
+def read_tower_shapes(folder: Path) -> dict[str, Shape]:
+    """As `read_shapes`, of the one file that is loaded from CLIP's folder; empty where there is none."""
+    file = next((folder / name for name in TOWER_WEIGHTS if (folder / name).is_file()), None)
+    if file is None:
+        return {}
+    return safetensors_shapes(file) if file.suffix == ".safetensors" else bin_shapes(file)
 
 
 def _indexed(index: Path, read: Callable[[Path], dict[str, Shape]]) -> dict[str, Shape]:
     """The tensors of the files that an index names. Each tensor must be where the index says it is."""
-    places: Mapping[str, str] = read_object(index).get("weight_map", {})
+    weight_map = field(read_object(index), "weight_map", dict, index)
+    places = {name: of_kind(file, str, f"{index}: weight_map.{name}") for name, file in weight_map.items()}
     shapes: dict[str, Shape] = {}
     for file in sorted(set(places.values())):
         if not (index.parent / file).is_file():
@@ -69,7 +72,7 @@ def safetensors_shapes(path: Path) -> dict[str, Shape]:
         header = file.read(length)
     try:
         shapes, end = _parsed(header)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged: its header cannot be read.") from error
     if 8 + length + end != size:
         raise CheckpointError(f"{path} has {size} bytes, should have {8 + length + end}: truncated or damaged.")
@@ -79,8 +82,8 @@ def safetensors_shapes(path: Path) -> dict[str, Shape]:
 def _parsed(header: bytes) -> tuple[dict[str, Shape], int]:
     """Name -> shape, and the bytes that the tensors take."""
     entries = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
-    end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-    return {name: tuple(entry["shape"]) for name, entry in entries.items()}, end
+    end = max((operator.index(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+    return {name: tuple(map(operator.index, entry["shape"])) for name, entry in entries.items()}, end
 
 
 def bin_shapes(path: Path) -> dict[str, Shape]:
@@ -95,4 +98,6 @@ def bin_shapes(path: Path) -> dict[str, Shape]:
     except Exception as error:
         # torch raises anything from RuntimeError to pickle's and zip's own for a damaged file.
         raise CheckpointError(f"{path} is damaged, or holds more than tensors.") from error
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise CheckpointError(f"{path} holds something else than tensors by name.")
     return {name: tuple(tensor.shape) for name, tensor in state.items() if hasattr(tensor, "shape")}

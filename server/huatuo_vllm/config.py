@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from transformers import AutoConfig, LlavaConfig
 from transformers.utils.hub import cached_file
 
-CLIP_LARGE_336: dict[str, Any] = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "image_size": 336,
-    "patch_size": 14,
-    "projection_dim": 768,
-}
-"""openai/clip-vit-large-patch14-336's published config.json, for a checkpoint that names it and lacks its folder."""
-
-_SUPPORTED: dict[str, tuple[object, ...]] = {
-    "mm_projector_type": ("mlp2x_gelu",),
-    "mm_vision_select_feature": ("patch",),
-    "image_aspect_ratio": ("pad",),
-    "mm_use_im_start_end": (False, None),
-}
-"""What the released checkpoints say, and all that we compute. Another value is another model: refuse, never guess."""
+from huatuo_vllm.computed import (
+    CLIP_LARGE_336,
+    ConfigError,
+    is_clip_large_336,
+    refuse_another_model,
+    select_layer,
+    tower_folder,
+)
 
 
 class _ReleasedConfig(LlavaConfig):
@@ -49,7 +39,7 @@ class _ReleasedConfig(LlavaConfig):
         """Nest a flat config; a nested one (as `to_dict` writes it) passes through.
 
         kwargs["name_or_path"] is the checkpoint's folder or hub id, beside which `mm_vision_tower` is looked up.
-        Raises ValueError where the checkpoint asks for something that this model does not compute.
+        Raises ConfigError where the checkpoint asks for something that this model does not compute.
         """
         if "text_config" not in config_dict:
             source = str(kwargs.get("name_or_path") or config_dict.get("_name_or_path") or "")
@@ -58,13 +48,11 @@ class _ReleasedConfig(LlavaConfig):
 
     @classmethod
     def _nest(cls, flat: dict[str, Any], source: str, revision: str | None) -> dict[str, Any]:
-        for key, values in _SUPPORTED.items():
-            if flat.get(key, values[0]) not in values:
-                raise ValueError(f"config.json: {key} is not {values[0]!r}, the only one that this model computes")
+        refuse_another_model(flat, "released")
         own = {"architectures", "model_type", "auto_map", "_name_or_path", "quantization_config"}
         text = {key: value for key, value in flat.items() if key not in own and not key.startswith("mm_")}
         text |= {"model_type": cls.text_model_type, "architectures": [cls.text_architecture]}
-        tower = str(flat["mm_vision_tower"])
+        tower = tower_folder(flat.get("mm_vision_tower"))
         vision = read_clip_config(source, tower, revision)
         nested = {
             key: flat[key] for key in ("architectures", "torch_dtype", "dtype", "quantization_config") if key in flat
@@ -75,7 +63,7 @@ class _ReleasedConfig(LlavaConfig):
             "vision_config": vision,
             "image_token_index": cls._placeholder(flat),
             "image_seq_length": (vision["image_size"] // vision["patch_size"]) ** 2,
-            "vision_feature_layer": flat["mm_vision_select_layer"],
+            "vision_feature_layer": select_layer(flat, "released", vision["num_hidden_layers"]),
             "vision_feature_select_strategy": "default",
             "projector_hidden_act": "gelu",
             "multimodal_projector_bias": True,
@@ -92,6 +80,8 @@ class _ReleasedConfig(LlavaConfig):
         """An id that no text produces: a spare row of the vocabulary, else the bos, a control piece no prompt holds."""
         if cls.spare_token_id is not None and cls.spare_token_id < flat["vocab_size"]:
             return cls.spare_token_id
+        if not isinstance(flat.get("bos_token_id"), int):
+            raise ConfigError("config.json: bos_token_id, which stands for an image here, is not a whole number")
         return int(flat["bos_token_id"])
 
 
@@ -119,7 +109,7 @@ def read_clip_config(source: str, tower: str, revision: str | None = None) -> di
     """CLIP's vision configuration from the folder that a checkpoint's `mm_vision_tower` names.
 
     source: the checkpoint's folder or hub id. The file may be a CLIPVisionModel's or a whole CLIPModel's.
-    Raises ValueError when it is missing and the tower is not the published CLIP-L/14-336.
+    Raises ConfigError when it is missing and the tower is not the published CLIP-L/14-336.
     """
     path = tower_file(source, tower, "config.json", revision)
     if path is not None:
@@ -127,9 +117,9 @@ def read_clip_config(source: str, tower: str, revision: str | None = None) -> di
         found = found.get("vision_config", found)
         # A nested CLIPModel config may leave out what equals transformers' defaults, so those fill the gaps.
         return AutoConfig.for_model("clip_vision_model", **_without_type(found)).to_dict()
-    if "clip" in tower and "large" in tower and "patch14" in tower and "336" in tower:
+    if is_clip_large_336(tower):
         return AutoConfig.for_model("clip_vision_model", **CLIP_LARGE_336).to_dict()
-    raise ValueError(f"{tower}/config.json is missing: config.json names this folder as its mm_vision_tower")
+    raise ConfigError(f"config.json: mm_vision_tower names {tower}, and {tower}/config.json does not exist")
 
 
 def _without_type(config: dict[str, Any]) -> dict[str, Any]:
@@ -137,8 +127,11 @@ def _without_type(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def tower_file(source: str, tower: str, name: str, revision: str | None = None) -> Path | None:
-    """A file of the CLIP folder inside a checkpoint (a folder or a hub id), or None where there is none."""
-    relative = tower.removeprefix("./").strip("/")
+    """A file of the CLIP folder inside a checkpoint (a folder or a hub id), or None where there is none.
+
+    Raises ConfigError where `tower` is no folder inside it.
+    """
+    relative = tower_folder(tower)
     if Path(source).is_dir():
         path = Path(source) / relative / name
         return path if path.is_file() else None
@@ -149,12 +142,25 @@ def tower_file(source: str, tower: str, name: str, revision: str | None = None) 
 def load_config(path: str | Path) -> LlavaConfig:
     """The nested configuration of a checkpoint folder, released or -hf.
 
-    Raises ValueError where it is not one of the released layouts nor a LLaVA of transformers.
+    Raises ConfigError where it is neither, and where transformers does not take its values.
     """
-    config = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
+    try:
+        return _load(Path(path))
+    except ConfigError:
+        raise
+    except Exception as error:
+        # Of a wrong value transformers makes anything from a ZeroDivisionError to an exception of its own.
+        raise ConfigError(f"config.json: {' '.join(str(error).split())} ({type(error).__name__})") from error
+
+
+def _load(folder: Path) -> LlavaConfig:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     for config_class in RELEASED_CONFIGS:
         if config.get("model_type") == config_class.model_type:
-            return config_class.from_dict(config, name_or_path=str(path))
-    if config.get("model_type") == LlavaConfig.model_type:
-        return LlavaConfig.from_dict(config)
-    raise ValueError("config.json: its model_type is none that we serve")
+            return config_class.from_dict(config, name_or_path=str(folder))
+    if config.get("model_type") != LlavaConfig.model_type:
+        raise ConfigError("config.json: its model_type is none that is served")
+    refuse_another_model(config, "hf")
+    nested: Any = LlavaConfig.from_dict(config)
+    select_layer(config, "hf", nested.vision_config.num_hidden_layers)
+    return cast("LlavaConfig", nested)

@@ -25,6 +25,7 @@ from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
 from huatuo_vllm import report, tensors
+from huatuo_vllm.computed import TOWER_WEIGHTS
 from huatuo_vllm.config import tower_file
 from huatuo_vllm.normalisation import normalisation_table
 from huatuo_vllm.processor import HuatuoDummyInputs, HuatuoMultiModalProcessor, HuatuoProcessingInfo
@@ -81,6 +82,7 @@ class HuatuoVisionForConditionalGeneration(nn.Module, SupportsMultiModal, Suppor
         config = vllm_config.model_config.hf_config
         self.config = config
         self.source = (vllm_config.model_config.model, vllm_config.model_config.revision)
+        self.eager = bool(vllm_config.model_config.enforce_eager)
         self.quantised = bool(getattr(config, "quantization_config", None))
         self.configure_mm_token_handling(
             vocab_size=config.text_config.vocab_size, mm_token_ids=[config.image_token_index]
@@ -154,7 +156,7 @@ class HuatuoVisionForConditionalGeneration(nn.Module, SupportsMultiModal, Suppor
             report.say(error=problem)
             raise ValueError(problem)
         report.say(
-            phase="compiling",
+            phase="warming up" if self.eager else "compiling",
             weights={"loaded": account.loaded, "from_vit": account.from_vit, "never_read": dict(account.never_read)},
         )
         return loaded
@@ -184,11 +186,15 @@ class HuatuoVisionForConditionalGeneration(nn.Module, SupportsMultiModal, Suppor
         if tower is None:
             return
         source, revision = self.source
-        if path := tower_file(source, tower, "model.safetensors", revision):
+        files = (tower_file(source, tower, name, revision) for name in TOWER_WEIGHTS)
+        path = next((file for file in files if file is not None), None)
+        if path is None:
+            return
+        if path.suffix == ".safetensors":
             yield from load_file(path).items()
-        elif path := tower_file(source, tower, "pytorch_model.bin", revision):
+        else:
             # weights_only: a pickle may hold code, and this one comes from whoever made the checkpoint.
-            yield from torch.load(path, map_location="cpu", weights_only=True, mmap=True).items()
+            yield from torch.load(path, map_location="cpu", weights_only=True).items()
 
 
 class _Shapes:

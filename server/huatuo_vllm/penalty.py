@@ -149,9 +149,12 @@ class OutputRepetitionPenalty(LogitsProcessor):
                 self.generated[row.slot] = False
                 row.num_marked = 0
             new = row.output_ids[row.num_marked :]
+            if -1 in new:
+                # vLLM's stand-in for a token that is sampled and not yet known to the host.
+                new = new[: new.index(-1)]
             slots += [row.slot] * len(new)
             ids += new
-            row.num_marked = len(row.output_ids)
+            row.num_marked += len(new)
         if ids:
             self.generated[torch.tensor(slots, device=self.device), torch.tensor(ids, device=self.device)] = True
 

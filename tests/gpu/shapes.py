@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from huatuo_server.demo.checkpoint import VISION_TOWER, write_demo_checkpoint
-from huatuo_vllm.config import CLIP_LARGE_336
+from huatuo_vllm.computed import CLIP_LARGE_336
 
 RELEASED_7B: dict[str, Any] = {
     "bos_token_id": 151643,

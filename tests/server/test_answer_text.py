@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from typing import cast
+from collections.abc import AsyncGenerator, Iterable
 
 import pytest
 
 from huatuo_server.answer_text import Ending, Piece, answer_text
-from huatuo_server.detokenizer import Detokenizer
 from huatuo_server.engine.base import TokenDelta
 from huatuo_server.errors import EngineRequestError
 
@@ -17,12 +15,12 @@ EOS = 0
 
 
 class Letters:
-    """A detokenizer whose token ids are code points; like a real one, it may hold a character back."""
+    """A text decoder whose token ids are code points; like a real one, it may hold a character back."""
 
     def __init__(self, held: str = "") -> None:
         self._held = held
 
-    def push(self, token_ids: Sequence[int]) -> str:
+    def push(self, token_ids: Iterable[int]) -> str:
         return "".join(map(chr, token_ids))
 
     def finish(self) -> str:
@@ -44,8 +42,7 @@ class Source:
 
 def collected(source: Source, ending: Ending, held: str = "") -> list[Piece]:
     async def collect() -> list[Piece]:
-        detokenizer = cast("Detokenizer", Letters(held))
-        return [piece async for piece in answer_text(source.stream(), detokenizer, ending)]
+        return [piece async for piece in answer_text(source.stream(), Letters(held), ending)]
 
     return asyncio.run(collect())
 
@@ -85,7 +82,7 @@ def test_a_stop_string_ends_the_answer_with_the_token_that_completes_it(deltas: 
 
 
 def test_text_held_back_comes_out_at_the_end() -> None:
-    """What looked like a stop string, and what the detokenizer held, belongs to the answer after all."""
+    """What looked like a stop string, and what the decoder held, belongs to the answer after all."""
     pieces = collected(Source(TokenDelta(ids("a")), TokenDelta(ids("E"), "length")), Ending(stop=("END",)), held="N")
 
     assert [piece.text for piece in pieces] == ["a", "EN"]

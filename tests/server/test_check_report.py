@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from huatuo_server.check_report import check
+from huatuo_server.tokenizer import Tokenizer
 from tests import golden
 from tests.conversions import VIT, to_hf
 
@@ -41,7 +42,7 @@ def test_check_says_everything(demo_7b: Path) -> None:
         assert part in text
     for part in ("never read: CLIP post_layernorm", "336 x 336", "576 tokens", "<|user|>", "4608 tokens by default"):
         assert part in text
-    for part in ("7 images fit, with 512 tokens", "bfloat16"):
+    for part in ("an image is id 1021 inside the engine", "7 images fit, with 512 tokens", "bfloat16"):
         assert part in text
 
 
@@ -100,3 +101,61 @@ def test_check_reports_a_missing_tokenizer_and_goes_on(tmp_path: Path) -> None:
     assert not report.ok
     assert any(line.startswith("FAIL tokenizer") for line in report.lines())
     assert any(line.startswith("ok   tensors") for line in report.lines())
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "finding", "said"),
+    [
+        ("config.json", {"hidden_size": "64"}, "config", "hidden_size must be"),
+        ("config.json", {"rms_norm_eps": "q"}, "tensors", "config.json: "),
+        ("config.json", {"rope_scaling": "a"}, "tensors", "config.json: "),
+        ("config.json", {"torch_dtype": "floaty"}, "tensors", "floaty"),
+        ("model.safetensors.index.json", {"weight_map": 1}, "tensors", "weight_map is not a JSON object"),
+        ("tokenizer_config.json", {"added_tokens_decoder": []}, "tokenizer", "added_tokens_decoder is not"),
+        (f"{VIT}/preprocessor_config.json", {"image_mean": "a"}, "processor", "image_mean is not CLIP's"),
+        (f"{VIT}/preprocessor_config.json", {"image_std": [0.5, None, {}]}, "processor", "image_std is not CLIP's"),
+        (f"{VIT}/config.json", {"vision_config": 5}, "config", "vision_config is not a JSON object"),
+    ],
+)
+def test_a_value_of_another_kind_is_a_finding(
+    name: str, change: dict[str, Any], finding: str, said: str, tmp_path: Path
+) -> None:
+    """Whatever the files hold, the report names the file's field under its subject, and nothing is raised."""
+    folder = copied(golden.CHECKPOINT, tmp_path / "odd")
+    changed(folder / name, change)
+    findings = {found.subject: found for found in check(folder).findings}
+    assert not findings[finding].ok
+    assert said in "\n".join(findings[finding].lines)
+
+
+def test_check_names_the_subject_of_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a defect of ours is a finding with its kind, and the other subjects are looked at."""
+
+    def broken(_: Path) -> dict[str, Any]:
+        raise ZeroDivisionError("two\nlines")
+
+    monkeypatch.setattr("huatuo_server.check_report.read_shapes", broken)
+    lines = check(golden.CHECKPOINT).lines()
+    assert "FAIL tensors    the check of it failed: ZeroDivisionError: two lines" in lines
+    assert any(line.startswith("ok   dtype") for line in lines)
+
+
+def test_check_reads_the_tower_as_the_loader_does(tmp_path: Path) -> None:
+    """CLIP's weights under a name that is never loaded are missing, whatever they hold."""
+    folder = copied(golden.CHECKPOINT, tmp_path / "renamed")
+    (folder / VIT / "pytorch_model.bin").rename(folder / VIT / "pytorch_model-00001-of-00001.bin")
+    assert any("missing: vision_tower.vision_model" in line for line in check(folder).lines())
+
+
+def test_check_loads_the_tokenizer_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real vocabulary takes seconds, and three subjects ask for it."""
+    loaded: list[Path] = []
+    load = Tokenizer.load
+
+    def counted(folder: Path) -> Tokenizer:
+        loaded.append(folder)
+        return load(folder)
+
+    monkeypatch.setattr(Tokenizer, "load", counted)
+    assert check(golden.CHECKPOINT).ok
+    assert loaded == [golden.CHECKPOINT]

@@ -101,6 +101,24 @@ def test_the_text_model_tells_the_family_of_an_hf_conversion(tmp_path: Path) -> 
         ({"vocab_size": "many"}, "vocab_size must be a positive"),
         ({"max_position_embeddings": None}, "max_position_embeddings"),
         ({"eos_token_id": None}, "names an eos_token_id"),
+        ({"eos_token_id": 152064}, "eos_token_id is 152064"),
+        ({"eos_token_id": [151643, None]}, "eos_token_id is None"),
+        ({"eos_token_id": "2"}, "eos_token_id is '2'"),
+        ({"bos_token_id": 152064}, "bos_token_id is 152064"),
+        ({"bos_token_id": -1}, "bos_token_id is -1"),
+        ({"architectures": "LlavaQwen2ForCausalLM"}, "architectures is not a list"),
+        ({"architectures": [1]}, "architectures is not a text"),
+        ({"model_type": "llava_llama"}, "model_type is 'llava_llama'; that of LlavaQwen2ForCausalLM is 'llava_qwen2'"),
+        ({"model_type": None}, "model_type is None"),
+        ({"mm_vision_select_layer": -99}, "mm_vision_select_layer is -99; the vision tower has 24 layers"),
+        ({"mm_vision_select_layer": 0}, "mm_vision_select_layer is 0"),
+        ({"mm_vision_select_layer": 25}, "mm_vision_select_layer is 25"),
+        ({"mm_vision_select_layer": True}, "mm_vision_select_layer is missing, or is not a whole"),
+        ({"mm_vision_tower": "../vit/clip-large-patch14-336"}, "no folder inside the checkpoint"),
+        ({"mm_vision_tower": "/vit/clip-large-patch14-336"}, "no folder inside the checkpoint"),
+        ({"hidden_size": "64"}, r"config\.json: hidden_size must be a positive"),
+        ({"num_attention_heads": 0}, "num_attention_heads must be a positive"),
+        ({"num_hidden_layers": None}, "num_hidden_layers must be a positive"),
     ],
 )
 def test_another_model_is_refused_by_field(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -115,6 +133,12 @@ def test_another_model_is_refused_by_field(change: dict[str, Any], message: str,
         ({"vision_feature_select_strategy": "full"}, "vision_feature_select_strategy is 'full'"),
         ({"text_config": {"model_type": "mistral"}}, "around mistral"),
         ({"text_config": "llama"}, "text_config is not a JSON object"),
+        ({"text_config": {"hidden_size": 1.5}}, "text_config: hidden_size must be"),
+        ({"text_config": {"bos_token_id": 32000}}, "bos_token_id is 32000"),
+        ({"vision_config": {"image_size": 336, "patch_size": 0}}, "vision_config: patch_size must be"),
+        ({"vision_feature_layer": -13}, "vision_feature_layer is -13; the vision tower has 12 layers"),
+        ({"vision_feature_layer": [-2, -5]}, "vision_feature_layer is missing, or is not a whole"),
+        ({"model_type": "llava_llama"}, "that of LlavaForConditionalGeneration is 'llava'"),
         ({"vision_config": {"image_size": 224, "patch_size": 14}}, "224-pixel"),
         ({"architectures": ["Qwen2_5_VLForConditionalGeneration"], "model_type": "qwen2_5_vl"}, "Qwen2_5_VL"),
     ],
@@ -125,7 +149,16 @@ def test_another_hf_model_is_refused_by_field(change: dict[str, Any], message: s
         Checkpoint.open(folder_with(tmp_path, HF_34B | change))
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", "\udcff"])
+def test_the_tower_s_own_config_is_named(tmp_path: Path) -> None:
+    """A wrong size in CLIP's folder is not laid at the door of the checkpoint's config.json."""
+    folder = folder_with(tmp_path, PUBLISHED_7B)
+    (folder / VIT).mkdir(parents=True)
+    (folder / VIT / "config.json").write_text(json.dumps({"image_size": "336"}))
+    with pytest.raises(CheckpointError, match=rf"{VIT}/config\.json: image_size must be a positive"):
+        Checkpoint.open(folder)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", "\udcff", "[" * 100_000])
 def test_a_folder_without_a_readable_config(content: str | None, tmp_path: Path) -> None:
     """The error names config.json."""
     if content is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,17 @@ def test_the_same_seed_gives_the_same_bytes(
     assert digests(tmp_path / "again") == first
     assert digests(tmp_path / "other").keys() == first.keys()
     assert digests(tmp_path / "other") != first
+
+
+def test_every_file_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    """A server under another account can serve it."""
+    before = os.umask(0o022)
+    try:
+        write_demo_checkpoint(tmp_path / "demo", "7b")
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "demo").rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o644}
 
 
 def test_it_is_small(demo: Path) -> None:

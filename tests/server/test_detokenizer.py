@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huatuo_server.detokenizer import REPLACEMENT, Detokenizer
+from huatuo_server.detokenizer import REPLACEMENT
 from huatuo_server.tokenizer import Tokenizer
 from tests import golden
 
@@ -22,8 +22,8 @@ YI = load(golden.CHECKPOINT)
 
 
 def streamed(tokenizer: Tokenizer, steps: Sequence[Sequence[int]]) -> list[str]:
-    detokenizer = Detokenizer(tokenizer)
-    return [*(detokenizer.push(step) for step in steps), detokenizer.finish()]
+    decoder = tokenizer.text_decoder()
+    return [*(decoder.push(step) for step in steps), decoder.finish()]
 
 
 def steps_of(ids: st.SearchStrategy[int]) -> st.SearchStrategy[list[list[int]]]:
@@ -107,9 +107,9 @@ def test_a_token_costs_the_same_late_as_early(kind: str, demo_7b: Path) -> None:
     """200,000 ids, one at a time, byte runs among them, take seconds; re-decoding the text would take hours."""
     tokenizer = YI if kind == "yi" else load(demo_7b)
     ids = random.Random(0).choices(range(8, 1000), k=150_000) + [8 + 0xE6] * 50_000
-    detokenizer = Detokenizer(tokenizer)
+    decoder = tokenizer.text_decoder()
     started = time.monotonic()
     for id_ in ids:
-        detokenizer.push([id_])
-    detokenizer.finish()
+        decoder.push([id_])
+    decoder.finish()
     assert time.monotonic() - started < 10

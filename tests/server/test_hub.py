@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -34,42 +35,70 @@ def error_of(monkeypatch: pytest.MonkeyPatch, error: Exception) -> str:
     return caught.value.message
 
 
-def test_the_revision_is_pinned_and_the_files_are_limited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Weights in two formats are not fetched twice, and nothing that training left behind is."""
-    asked: list[dict[str, Any]] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
+    """A hub whose snapshot is `tmp_path`; what it was asked for."""
+    calls: list[dict[str, Any]] = []
 
     def snapshot(model: str, **options: Any) -> str:
-        asked.append({"model": model, **options})
-        (tmp_path / "model.safetensors").touch()
+        calls.append({"model": model, **options})
         return str(tmp_path)
 
     answer_with(monkeypatch, snapshot)
+    (tmp_path / "config.json").write_text(json.dumps({"mm_vision_tower": "./vit/clip_vit_large_patch14_336"}))
+    return calls
+
+
+def wanted(file: str, call: dict[str, Any]) -> bool:
+    kept = any(fnmatch(file, pattern) for pattern in call["allow_patterns"])
+    return kept and not any(fnmatch(file, pattern) for pattern in call["ignore_patterns"])
+
+
+def test_the_revision_is_pinned_and_the_files_are_limited(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Weights in two formats are not fetched twice, and nothing that training left behind is."""
+    (tmp_path / "model.safetensors").touch()
     assert resolve(MODEL, "v1") == tmp_path
-    (call,) = asked
-    assert (call["model"], call["revision"]) == (MODEL, "v1")
-
-    def wanted(file: str) -> bool:
-        kept = any(fnmatch(file, pattern) for pattern in call["allow_patterns"])
-        return kept and not any(fnmatch(file, pattern) for pattern in call["ignore_patterns"])
-
+    first, call = asked
+    assert first["allow_patterns"] == ["config.json"]
+    assert {(each["model"], each["revision"]) for each in asked} == {(MODEL, "v1")}
     for file in ("config.json", "model-00001-of-00004.safetensors", "tokenizer.model", "merges.txt", "vocab.json"):
-        assert wanted(file)
-    assert wanted("vit/clip_vit_large_patch14_336/pytorch_model.bin")
+        assert wanted(file, call)
+    assert wanted("vit/clip_vit_large_patch14_336/pytorch_model.bin", call)
     for file in ("pytorch_model-00001-of-00004.bin", "training_args.bin", "optimizer.pt", "README.md"):
-        assert not wanted(file)
+        assert not wanted(file, call)
 
 
-def test_bin_weights_are_fetched_where_there_are_no_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A repository without safetensors is asked for once more."""
-    asked: list[list[str]] = []
-
-    def snapshot(_: str, **options: Any) -> str:
-        asked.append(options["allow_patterns"])
-        return str(tmp_path)
-
-    answer_with(monkeypatch, snapshot)
+def test_clip_is_fetched_from_the_folder_that_the_config_names(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Wherever that is, also where its name holds what a pattern would mean something by."""
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "config.json").write_text(json.dumps({"mm_vision_tower": "towers/clip[1]"}))
     resolve(MODEL)
-    assert ["*.bin" in patterns for patterns in asked] == [False, True]
+    for file in ("config.json", "model.safetensors", "pytorch_model.bin"):
+        assert wanted(f"towers/clip[1]/{file}", asked[-1])
+    assert not wanted("towers/other/pytorch_model.bin", asked[-1])
+
+
+@pytest.mark.parametrize("tower", ["../../etc", "/etc", 5])
+def test_a_tower_outside_the_checkpoint_is_refused(tower: object, asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Before the weights are fetched."""
+    (tmp_path / "config.json").write_text(json.dumps({"mm_vision_tower": tower}))
+    with pytest.raises(CheckpointError, match="mm_vision_tower is"):
+        resolve(MODEL)
+    assert len(asked) == 1
+
+
+def test_a_repository_without_a_config_is_no_checkpoint(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Nothing else of it is fetched."""
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"has no config\.json"):
+        resolve(MODEL)
+    assert len(asked) == 1
+
+
+def test_bin_weights_are_fetched_where_there_are_no_others(asked: list[dict[str, Any]]) -> None:
+    """A repository without safetensors is asked for once more."""
+    resolve(MODEL)
+    assert ["*.bin" in call["allow_patterns"] for call in asked] == [False, False, True]
 
 
 def response(status: int) -> Any:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from huatuo_server.errors import CheckpointError
-from huatuo_server.weight_headers import bin_shapes, read_shapes, read_shapes_if_any, safetensors_shapes
+from huatuo_server.weight_headers import bin_shapes, read_shapes, read_tower_shapes, safetensors_shapes
 
 TENSORS = {"a": torch.zeros(2, 3, dtype=torch.bfloat16), "b": torch.zeros(4), "c": torch.tensor(1.0)}
 SHAPES = {"a": (2, 3), "b": (4,), "c": ()}
@@ -70,7 +70,37 @@ def test_a_truncated_safetensors_file_is_named(kept: int, tmp_path: Path) -> Non
         safetensors_shapes(path)
 
 
-@pytest.mark.parametrize("header", [b"not json", b"[]", b'{"a": 1}', b'{"a": {"shape": [1]}}'])
+def test_the_tower_is_read_from_the_file_that_is_loaded(tmp_path: Path) -> None:
+    """model.safetensors, else pytorch_model.bin; a shard, an index or another name is not read, so not counted."""
+    indexed(tmp_path, a="one.safetensors", b="two.safetensors")
+    torch.save(TENSORS, tmp_path / "pytorch_model-00001-of-00002.bin")
+    assert read_tower_shapes(tmp_path) == {}
+    torch.save(TENSORS, tmp_path / "pytorch_model.bin")
+    assert read_tower_shapes(tmp_path) == SHAPES
+    save_file({"a": torch.zeros(7)}, tmp_path / "model.safetensors")
+    assert read_tower_shapes(tmp_path) == {"a": (7,)}
+
+
+@pytest.mark.parametrize("weight_map", [None, [], 1, {"a": 1}])
+def test_an_index_of_another_kind_is_named(weight_map: object, tmp_path: Path) -> None:
+    """The error names the file and the field."""
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(CheckpointError, match=r"index\.json: weight_map"):
+        read_shapes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"not json",
+        b"[]",
+        b'{"a": 1}',
+        b'{"a": {"shape": [1]}}',
+        b'{"a": {"shape": ["1"], "data_offsets": [0, 1]}}',
+        b'{"a": {"shape": [1], "data_offsets": [0, "1"]}}',
+        b'{"a": {"shape": [1], "data_offsets": []}}',
+    ],
+)
 def test_a_damaged_header_is_named(header: bytes, tmp_path: Path) -> None:
     """A header of another kind does not crash the check."""
     path = tmp_path / "model.safetensors"
@@ -98,6 +128,15 @@ def test_a_pickle_with_code_in_it_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_without_weights(tmp_path: Path) -> None:
     """It is an error for a checkpoint, and nothing special for a vit folder."""
-    assert read_shapes_if_any(tmp_path) == {}
+    assert read_tower_shapes(tmp_path) == {}
     with pytest.raises(CheckpointError, match="holds no weights"):
         read_shapes(tmp_path)
+
+
+def test_a_bin_without_names_is_named(tmp_path: Path) -> None:
+    """A list of tensors, or one alone, is no checkpoint."""
+    path = tmp_path / "pytorch_model.bin"
+    for content in ([torch.zeros(1)], {1: torch.zeros(1)}):
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match=r"pytorch_model\.bin holds something else"):
+            bin_shapes(path)

@@ -256,7 +256,7 @@ def test_a_defect_of_ours_is_a_500_without_a_word_of_it(monkeypatch: pytest.Monk
             patch.setattr("huatuo_server.pipeline.render", broken)
             response = server.post(ask())
         with monkeypatch.context() as patch:
-            patch.setattr("huatuo_server.detokenizer.Detokenizer.finish", broken)
+            patch.setattr("huatuo_server.detokenizer.BytePieceDecoder.finish", broken)
             stream = server.post(ask(stream=True)).text
         outcomes = server.outcomes()
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from huatuo_vllm.config import CLIP_LARGE_336, HuatuoLlamaConfig, load_config
+from huatuo_vllm.computed import CLIP_LARGE_336, ConfigError
+from huatuo_vllm.config import HuatuoLlamaConfig, load_config, tower_file
 from tests import golden
 from tests.conversions import VIT
 
@@ -93,15 +94,47 @@ def test_the_nested_form_survives_a_round_trip() -> None:
     ("key", "value"),
     [
         ("mm_projector_type", "linear"),
+        ("mm_projector_type", None),
         ("mm_vision_select_feature", "cls_patch"),
         ("image_aspect_ratio", "anyres"),
+        ("mm_patch_merge_type", "spatial_unpad"),
         ("mm_use_im_start_end", True),
+        ("mm_use_im_patch_token", True),
+        ("mm_vision_select_layer", 0),
+        ("mm_vision_select_layer", -25),
+        ("mm_vision_select_layer", "-2"),
     ],
 )
 def test_a_checkpoint_that_asks_for_another_computation_is_refused(tmp_path: Path, key: str, value: object) -> None:
     """A model that we would compute wrongly does not load, and the field is named."""
-    with pytest.raises(ValueError, match=key):
+    with pytest.raises(ConfigError, match=key):
         load_config(write(tmp_path, **{key: value}))
+
+
+def test_null_is_as_good_as_absent(tmp_path: Path) -> None:
+    """A field that the reference has a default for may be written as null."""
+    config: Any = load_config(write(tmp_path, image_aspect_ratio=None, mm_vision_select_feature=None))
+
+    assert config.vision_feature_layer == -2
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": "64"}, {"rope_scaling": "a"}, {"torch_dtype": "floaty"}])
+def test_a_value_that_transformers_refuses_is_one_kind_of_error(tmp_path: Path, change: dict[str, object]) -> None:
+    """Whatever transformers makes of it, the error is ours and names the file in one line."""
+    with pytest.raises(ConfigError, match=r"^config\.json: [^\n]+$"):
+        load_config(write(tmp_path, **change))
+
+
+@pytest.mark.parametrize("tower", ["../vit", "vit/../../other", "/srv/clip-large-patch14-336", "", "."])
+def test_a_tower_outside_the_checkpoint_is_refused(tower: str, tmp_path: Path) -> None:
+    """A checkpoint's config.json cannot make the loader read elsewhere."""
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ConfigError, match="no folder inside the checkpoint"):
+        tower_file(str(folder), tower, "config.json")
+    with pytest.raises(ConfigError, match="no folder inside the checkpoint"):
+        load_config(write(folder, mm_vision_tower=tower))
 
 
 def test_an_unknown_tower_without_its_folder_is_named(tmp_path: Path) -> None:

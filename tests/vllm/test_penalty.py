@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -93,6 +94,17 @@ def test_v1_forgets_tokens_that_vllm_takes_back() -> None:
     check_v1(processor, [(1.2, ids)])
 
 
+def test_v1_waits_for_a_token_that_vllm_does_not_know_yet() -> None:
+    """vLLM writes -1 for a token that is sampled but not yet copied; it is marked when its id is there."""
+    processor, ids = v1(), [5, -1]
+    processor.update_state(update(1, added=[(0, wanting(1.2), [1], ids)]))
+    check_v1(processor, [(1.2, [5])])
+
+    ids[1] = 6
+
+    check_v1(processor, [(1.2, ids)])
+
+
 def test_v1_leaves_a_batch_alone_that_asked_for_nothing() -> None:
     """Requests without the argument pay nothing and change nothing."""
     processor, logits = v1(), torch.randn(2, VOCABULARY)
@@ -148,6 +160,19 @@ def test_v2_equals_hugging_face_on_64_rows_in_any_order() -> None:
     wanted = [hugging_face(row, outputs[slot], penalties[slot]) for row, slot in zip(logits, order, strict=True)]
     assert torch.equal(penalised, torch.stack(wanted))
     assert asked == [penalty != 1.0 for penalty in penalties]
+
+
+def test_what_v2_reads_is_what_vllm_s_second_runner_has() -> None:
+    """The hand-made state above has the field names of vLLM's own, which an upgrade may change."""
+    interface = pytest.importorskip(
+        "vllm.v1.worker.gpu.sample.logits_processor.interface", reason="this vLLM has no custom processors on V2"
+    )
+
+    state = {field.name for field in dataclasses.fields(interface.LogitsProcRequestState)}
+    context = {field.name for field in dataclasses.fields(interface.LogitsContext)}
+
+    assert vars(v2_state([1], [[]])).keys() <= state
+    assert vars(v2_context(v2_state([1], [[]]), [0])).keys() <= context
 
 
 def test_v2_reuses_a_slot_without_the_last_request_s_penalty() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from huatuo_server.detokenizer import TextDecoder
-from huatuo_server.json_file import read_object
+from huatuo_server.errors import CheckpointError
+from huatuo_server.json_file import field, of_kind, read_object
 
 SPACE_PIECE = "\N{LOWER ONE EIGHTH BLOCK}"
 """Sentencepiece writes a space so."""
@@ -52,15 +53,24 @@ class DeclaredTokens:
 
         Raises CheckpointError when one of them is not what it should be.
         """
-        config = read_object(folder / "tokenizer_config.json", missing_ok=True)
-        named = read_object(folder / "special_tokens_map.json", missing_ok=True)
-        added = {int(token_id): text for text, token_id in read_object(folder / "added_tokens.json", True).items()}
-        special = {*_named_tokens(config), *_named_tokens(named)}
-        for token_id, token in config.get("added_tokens_decoder", {}).items():
-            added[int(token_id)] = token["content"]
+        file = folder / "tokenizer_config.json"
+        config = read_object(file, missing_ok=True)
+        special = {*_named_tokens(config, file), *_named_tokens(*_beside(folder, "special_tokens_map.json"))}
+        ids, place = _beside(folder, "added_tokens.json")
+        added = {field(ids, text, int, place): text for text in ids}
+        for token_id, token in field(config, "added_tokens_decoder", dict, file, {}).items():
+            place = f"{file}: added_tokens_decoder.{token_id}"
+            if not token_id.isdecimal():
+                raise CheckpointError(f"{place} is not named by a token id.")
+            text = field(of_kind(token, dict, place), "content", str, place)
+            added[int(token_id)] = text
             if token.get("special"):
-                special.add(token["content"])
+                special.add(text)
         return cls(added, frozenset(special), config.get("add_prefix_space"))
+
+
+def _beside(folder: Path, name: str) -> tuple[dict[str, Any], object]:
+    return read_object(folder / name, missing_ok=True), folder / name
 
 
 def is_marker(text: str) -> bool:
@@ -79,10 +89,11 @@ def byte_of(piece: str) -> int | None:
     return None
 
 
-def _named_tokens(config: Mapping[str, Any]) -> Iterable[str]:
+def _named_tokens(config: Mapping[str, Any], place: object) -> Iterable[str]:
     """The texts of bos_token and its like; each is a text or an object with `content`."""
-    for token in [*(config.get(name) for name in NAMED_TOKENS), *(config.get("additional_special_tokens") or ())]:
+    more = field(config, "additional_special_tokens", list, place, [])
+    for token in [*(config.get(name) for name in NAMED_TOKENS), *more]:
         if isinstance(token, dict):
-            yield token["content"]
+            yield field(token, "content", str, f"{place}: a special token")
         elif isinstance(token, str):
             yield token

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer as Encoder
 
 from huatuo_server.detokenizer import ByteLevelDecoder, BytePieceDecoder, TextDecoder
 from huatuo_server.errors import CheckpointError
-from huatuo_server.json_file import read_object
+from huatuo_server.json_file import field, of_kind, read_object
 from huatuo_server.vocabulary import SPACE_PIECE, DeclaredTokens, Vocabulary, byte_of, is_marker
 
 QWEN2_SPLIT = (
@@ -32,7 +32,10 @@ def read_tokenizer_json(path: Path, declared: DeclaredTokens) -> Vocabulary:
 
 def read_qwen2_files(folder: Path, declared: DeclaredTokens) -> Vocabulary:
     """Read vocab.json and merges.txt as Qwen2's. Raises CheckpointError when they do not fit together."""
-    merges = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    try:
+        merges = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{folder / 'merges.txt'} cannot be read: {error}.") from error
     split = {"type": "Split", "pattern": {"Regex": QWEN2_SPLIT}, "behavior": "Isolated", "invert": False}
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
     spec = {
@@ -51,39 +54,58 @@ def read_qwen2_files(folder: Path, declared: DeclaredTokens) -> Vocabulary:
 
 
 def _vocabulary(spec: dict[str, Any], declared: DeclaredTokens, path: Path) -> Vocabulary:
-    model = spec.get("model", {})
+    model = field(spec, "model", dict, path, {})
     if model.get("type") != "BPE":
         raise CheckpointError(f"{path} is not a BPE tokenizer; only those are served.")
-    added = {token["id"]: token["content"] for token in spec.get("added_tokens", [])} | dict(declared.added)
-    special = declared.special | {token["content"] for token in spec.get("added_tokens", []) if token["special"]}
-    texts = {id_: text for text, id_ in model["vocab"].items()} | added
+    vocab = _ids_of(model, path)
+    tokens = _added_tokens(spec, path)
+    added = {token["id"]: token["content"] for token in tokens} | dict(declared.added)
+    special = declared.special | {token["content"] for token in tokens if token.get("special")}
+    texts = {id_: text for text, id_ in vocab.items()} | added
     special_ids = frozenset(id_ for id_, text in texts.items() if text in special)
     unreachable = special_ids | {id_ for id_, text in added.items() if is_marker(text)}
     unreachable |= {id_ for id_, text in texts.items() if LOOKS_SPECIAL.fullmatch(text)}
-    text_decoder = _text_decoder(spec, {id_: text for id_, text in texts.items() if id_ not in special_ids}, path)
+    # First, since the library refuses every other malformed part of the file.
     encoder = _encoder(spec, {texts[id_] for id_ in unreachable}, path)
+    text_decoder = _text_decoder(spec, {id_: text for id_, text in texts.items() if id_ not in special_ids}, path)
     return Vocabulary(
         encode=lambda text: encoder.encode(text, add_special_tokens=False).ids,
         text_decoder=text_decoder,
         size=1 + max(texts),
         special_ids=special_ids,
         # The unknown token stands for text: no text spells it, but what no piece covers becomes it.
-        unreachable_ids=unreachable - {model["vocab"].get(model.get("unk_token"))},
+        unreachable_ids=unreachable - {vocab.get(model.get("unk_token") or "")},
     )
+
+
+def _ids_of(model: dict[str, Any], path: Path) -> dict[str, int]:
+    vocab = field(model, "vocab", dict, f"{path}: model")
+    if not vocab or not all(type(id_) is int for id_ in vocab.values()):
+        raise CheckpointError(f"{path}: model: vocab is not a table of pieces and their ids.")
+    return vocab
+
+
+def _added_tokens(spec: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    tokens: list[dict[str, Any]] = []
+    for rank, token in enumerate(field(spec, "added_tokens", list, path, [])):
+        place = f"{path}: added_tokens[{rank}]"
+        tokens.append(of_kind(token, dict, place))
+        field(tokens[-1], "id", int, place)
+        field(tokens[-1], "content", str, place)
+    return tokens
 
 
 def _encoder(spec: dict[str, Any], markers: set[str], path: Path) -> Encoder:
     """The encoder without its markers: no added tokens, and no merge that ends in a marker or in a byte piece."""
     model = spec["model"]
-    merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
     barred = markers | {piece for piece in model["vocab"] if byte_of(piece) is not None}
-    plain = [token for token in spec.get("added_tokens", []) if token["content"] not in markers]
+    plain = [token for token in spec.get("added_tokens") or [] if token["content"] not in markers]
     stripped = spec | {
         "added_tokens": plain,
         "post_processor": None,
         "truncation": None,
         "padding": None,
-        "model": model | {"merges": [pair for pair in merges if _may_merge(pair, barred)]},
+        "model": model | {"merges": [pair for pair in _merges(model, path) if "".join(pair) not in barred]},
     }
     try:
         # Exceptions of this library are plain Exception objects.
@@ -92,8 +114,13 @@ def _encoder(spec: dict[str, Any], markers: set[str], path: Path) -> Encoder:
         raise CheckpointError(f"{path} is not a tokenizer that can be loaded: {error}.") from error
 
 
-def _may_merge(pair: list[str], barred: set[str]) -> bool:
-    return "".join(pair) not in barred
+def _merges(model: dict[str, Any], path: Path) -> list[list[str]]:
+    """Pairs of pieces; a file may write `a b` for one."""
+    merges = field(model, "merges", list, f"{path}: model")
+    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
+    if not all(isinstance(pair, list) and all(isinstance(piece, str) for piece in pair) for pair in pairs):
+        raise CheckpointError(f"{path}: model: merges is not a list of pairs of pieces.")
+    return pairs
 
 
 def _text_decoder(spec: dict[str, Any], texts: Mapping[int, str], path: Path) -> Callable[[], TextDecoder]:
@@ -126,6 +153,7 @@ BYTE_ALPHABET = _byte_alphabet()
 
 def _bytes_of(piece: str) -> bytes:
     """A piece's bytes; an added token that is not written in the byte alphabet is its own UTF-8."""
-    if all(character in BYTE_ALPHABET for character in piece):
-        return bytes(BYTE_ALPHABET[character] for character in piece)
-    return piece.encode("utf-8")
+    try:
+        return bytes(map(BYTE_ALPHABET.__getitem__, piece))
+    except KeyError:
+        return piece.encode("utf-8")
