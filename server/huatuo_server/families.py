@@ -39,25 +39,20 @@ class Family:
     released_architecture: the architecture and model_type of the authors' own checkpoint.
     text_model_type: the language model's model_type, by which an -hf conversion is told.
     default_max_model_len: tokens; 4608 holds the reference's 4096-token prompt and 512 new tokens.
-    max_images: a request's, by default; the reference's `max_image_limit`.
-    hub_id: where the authors publish it.
     """
 
     name: str
-    hub_id: str
     released_architecture: str
     released_model_type: str
     text_model_type: str
     default_max_model_len: int
     prompt_format: str = "huatuo (<|user|> / <|assistant|>, no system role, no BOS)"
-    max_images: int = 6
     picture: PicturePolicy = field(default_factory=PicturePolicy)
     sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
 
 
 HUATUO_7B = Family(
     name="HuatuoGPT-Vision-7B",
-    hub_id="FreedomIntelligence/HuatuoGPT-Vision-7B",
     released_architecture="LlavaQwen2ForCausalLM",
     released_model_type="llava_qwen2",
     text_model_type="qwen2",
@@ -66,7 +61,6 @@ HUATUO_7B = Family(
 
 HUATUO_34B = Family(
     name="HuatuoGPT-Vision-34B",
-    hub_id="FreedomIntelligence/HuatuoGPT-Vision-34B",
     released_architecture="LlavaLlamaForCausalLM",
     released_model_type="llava_llama",
     text_model_type="llama",

@@ -59,7 +59,7 @@ def _url(host: str, port: int) -> str:
 def serve(app: Any, startup: Startup, listening: socket.socket, on_listening: Callable[[], None]) -> None:
     """Serve until a signal comes or the model fails; a second signal ends the process at once.
 
-    Raises what the model failed of. Where a signal cuts a start short, the process ends here, with exit code 0.
+    Raises what the model failed of. After a signal the process ends here, with exit code 0.
     """
     config = uvicorn.Config(
         app,
@@ -75,7 +75,7 @@ def serve(app: Any, startup: Startup, listening: socket.socket, on_listening: Ca
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve(server, listening))
         kill_children()
-        if not startup.ended:
+        if startup.failed is None:
             _leave()
     if startup.failed is not None:
         raise startup.failed
@@ -92,7 +92,9 @@ def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Non
 
 
 def _leave() -> None:
-    """Exit at once: a download or a load that was cut short holds a thread, and an ordinary exit would wait for it."""
+    """Exit at once: a download, a load or a picture that decodes for minutes holds a thread, which an ordinary exit
+    would wait for.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

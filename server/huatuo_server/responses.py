@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from huatuo_server.answer_text import Piece
+from huatuo_server.errors import EngineRequestError
 from huatuo_server.protocol.chat_response import (
     AssistantMessage,
     ChatCompletion,
@@ -109,12 +110,15 @@ async def completion(pieces: AsyncGenerator[Piece, None], heading: Heading) -> C
     """The whole answer at once."""
     async with aclosing(pieces):
         received = [piece async for piece in pieces]
+    finish_reason = received[-1].finish_reason if received else None
+    if finish_reason is None:
+        raise EngineRequestError("The engine ended the answer without a reason.")
     token_ids = [token_id for piece in received for token_id in piece.token_ids]
     choice = Choice(
         index=0,
         message=AssistantMessage(role="assistant", content="".join(one.text for one in received), refusal=None),
         logprobs=None,
-        finish_reason=received[-1].finish_reason or "stop",
+        finish_reason=finish_reason,
     )
     answer = ChatCompletion(
         id=heading.id,

@@ -378,3 +378,13 @@ def test_no_body_is_our_fault(value: Any) -> None:
         status = error.status
 
     assert status == 200 or 400 <= status < 500
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1"])
+def test_a_body_of_a_million_values_is_refused_before_it_is_parsed(value: bytes) -> None:
+    """16 MiB of empty arrays would hold the event loop for seconds and take 30 times their size."""
+    whole = json.dumps(ask()).encode()
+    swarm = whole[:-1] + b', "unknown": [' + b",".join([value] * 250_000) + b"]}"
+
+    with pytest.raises(InvalidRequest, match="more JSON values"):
+        parse(swarm)

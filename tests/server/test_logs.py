@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from typing import Any
 
+from huatuo_server import logs
 from huatuo_server.logs import AllowListFormatter
 
 SECRET = "Mr Chen, born 1961, nodule in the left lung"
@@ -64,3 +66,15 @@ def test_a_record_keeps_its_exception_for_other_handlers() -> None:
 
     assert record.exc_info is not None
     assert record.exc_text is None
+
+
+def test_what_pillow_warns_of_is_not_logged() -> None:
+    """One damaged TIFF would fill megabytes of log with a client's numbers."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        logs.quieten_pictures()
+        warnings.warn_explicit("Tag data larger than file", UserWarning, "f.py", 1, module="PIL.TiffImagePlugin")
+        warnings.warn_explicit("overflow", RuntimeWarning, "f.py", 1, module="huatuo_server.images.window")
+        warnings.warn_explicit("something else", UserWarning, "f.py", 1, module="elsewhere")
+
+    assert [str(warning.message) for warning in seen] == ["something else"]

@@ -171,16 +171,18 @@ def test_a_seed_makes_a_sampled_answer_repeatable(real_server: RealServer) -> No
 
 
 def test_the_prompt_does_not_count_for_the_penalty(real_server: RealServer) -> None:
-    """A token that only the prompt holds is not penalised: the first token is the same at penalty 1.0 and 2.0."""
-    text = "the picture the picture the picture shows"
+    """A first token that the prompt holds is chosen all the same, at a penalty that would halve its logit."""
 
-    def first(penalty: float) -> list[int]:
-        completion = ask(
-            real_server, text, max_tokens=1, extra_body={"repetition_penalty": penalty, "return_token_ids": True}
-        )
-        return list(completion.choices[0].model_extra["token_ids"])
+    def first(penalty: float) -> tuple[int, list[int]]:
+        extra = {"repetition_penalty": penalty, "return_token_ids": True}
+        completion = ask(real_server, "$ $ $", max_tokens=1, extra_body=extra)
+        (token_id,) = completion.choices[0].model_extra["token_ids"]
+        return token_id, completion.model_extra["prompt_token_ids"]
 
-    assert first(1.0) == first(2.0)
+    token_id, prompt = first(1.0)
+
+    assert token_id in prompt
+    assert first(2.0)[0] == token_id
 
 
 def test_vllm_s_metrics_and_ours_stand_on_one_page(real_server: RealServer) -> None:

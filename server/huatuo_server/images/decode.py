@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from huatuo_server.errors import ImageRefused, InvalidImage, UnsupportedImageFormat
 from huatuo_server.images.formats import FORMATS, name_of_unread_format
@@ -38,6 +38,7 @@ def decode(
     """
     image = _open(data, param)
     _check_size(image.size, max_pixels, max_side, param)
+    _check_size(_tile_size(image), max_pixels, max_side, param)
     try:
         image.load()
     except Exception as error:
@@ -81,6 +82,14 @@ def _check_size(size: tuple[int, int], max_pixels: int, max_side: int, param: st
             f"The image is {width} x {height} pixels; at most {max_side} a side are accepted. Scale it down.",
             param=param,
         )
+
+
+def _tile_size(image: Image.Image) -> tuple[int, int]:
+    """What is decoded at once. A TIFF's tile may be far larger than its picture: 1.8 GB for a 16 x 16 one of 1.8 MB."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return image.size
+    width, height = (image.tag_v2.get(tag) for tag in (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH))
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else image.size
 
 
 def _orientation(image: Image.Image) -> int:

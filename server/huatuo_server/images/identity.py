@@ -1,6 +1,6 @@
 """The key under which an engine's caches may hold an image's features.
 
-It is ours and keyed with a secret, so that no client can guess or choose another's (DESIGN, decision 7).
+It is ours and keyed with a secret: where a client's own id becomes the key, another's image can be served (vllm#55439).
 """
 
 from __future__ import annotations

@@ -14,18 +14,16 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     announced = Headers(scope=scope).get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(max_bytes)
-    pieces: list[bytes] = []
-    num_bytes = 0
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientHungUp
-        pieces.append(message.get("body", b""))
-        num_bytes += len(pieces[-1])
-        if num_bytes > max_bytes:
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
             raise _too_large(max_bytes)
         if not message.get("more_body", False):
-            return b"".join(pieces)
+            return bytes(body)
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

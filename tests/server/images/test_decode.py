@@ -229,6 +229,22 @@ def test_a_picture_over_a_limit_is_refused_from_its_header(width: int, height: i
     assert most < 1_000_000
 
 
+def tiled_tiff(tile: tuple[int, int]) -> bytes:
+    """A 16 x 16 greyscale TIFF in one deflated tile of the given size, of zeros that are not there."""
+    fields = {256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 277: 1, 322: tile[0], 323: tile[1], 324: 200, 325: 10}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(fields.items()))
+    header = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", len(fields)) + entries + bytes(4)
+    return header.ljust(200, b"\0") + zlib.compress(bytes(64))
+
+
+def test_a_tile_over_a_limit_is_refused_from_its_header() -> None:
+    """A TIFF's tile is decoded whole, however small the picture that it belongs to."""
+    error = error_of(tiled_tiff((32000, 20000)))
+
+    assert isinstance(error, ImageRefused)
+    assert not isinstance(error_of(tiled_tiff((256, 256))), ImageRefused)
+
+
 def test_the_limits_are_the_callers() -> None:
     """Settings decide; the picture at the limit is let in."""
     data = encoded(noise(10, 4))
