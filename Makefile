@@ -21,9 +21,9 @@ ARGS ?=
 DEVICE ?= $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo cuda || echo cpu)
 STAMP = $(VENV)/.installed-$(DEVICE)
 
-# The first Python that is new enough and can make a venv.
+# The first Python that will do and can make a venv.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
 .PHONY: help setup serve demo-checkpoint test check readme test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
 
@@ -35,7 +35,7 @@ help: ## list the targets
 setup: $$(STAMP) ## install everything into .venv from the locks; again when a lock has changed
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "huatuo-server needs Python 3.11 or newer with venv (on Debian: python3-venv)." \
+	@test -n "$(PYTHON)" || { echo "huatuo-server needs Python 3.11 or 3.12 with venv (on Debian: python3-venv)." \
 		"Found: $$(python3 --version 2>&1). PYTHON=/path/to/python chooses one." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
@@ -98,7 +98,7 @@ test-gpu: setup ## run the tests that need an NVIDIA GPU
 
 OLD := .venv-vllm-0.26
 $(OLD)/.installed: locks/vllm-0.26.txt
-	@test -n "$(PYTHON)" || { echo "huatuo-server needs Python 3.11 or newer with venv." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "huatuo-server needs Python 3.11 or 3.12 with venv." >&2; exit 1; }
 	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
 	@echo "Installing vLLM 0.26 for CPU and torch 2.11 with its NVIDIA libraries into $(OLD): several GB."
 	$(OLD)/bin/python -m pip install --quiet --no-deps --require-hashes -r locks/vllm-0.26.txt

@@ -69,8 +69,8 @@ def test_the_stock_vllm_command_names_things_that_exist() -> None:
     from huatuo_vllm import penalty
 
     text = section(MODELS, "Stock vLLM")
-    assert "docs/stock-vllm.jinja" in text
-    assert (ROOT / "docs" / "stock-vllm.jinja").is_file()
+    assert "huatuo_vllm.__path__[0])')/chat_template.jinja" in text
+    assert (ROOT / "server" / "huatuo_vllm" / "chat_template.jinja").is_file()
     assert f"huatuo_vllm.penalty:{penalty.OutputRepetitionPenalty.__name__} " in text.replace("\n", " ")
     assert f"huatuo_vllm.penalty:{penalty.OutputRepetitionPenaltyV2.__name__}`" in text
     assert penalty.EXTRA_ARG in text

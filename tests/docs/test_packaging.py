@@ -46,11 +46,11 @@ def modules() -> set[str]:
 
 
 def test_the_wheel_holds_every_module_of_both_packages(built: Path) -> None:
-    """No module is left behind, and no test comes along."""
+    """No module or data file is left behind, and no test comes along."""
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert modules() == {name for name in names if name.endswith(".py")}
-    assert {"huatuo_server/py.typed", "huatuo_vllm/py.typed"} <= names
+    assert {"huatuo_server/py.typed", "huatuo_vllm/py.typed", "huatuo_vllm/chat_template.jinja"} <= names
 
 
 def test_the_sdist_holds_every_module_and_the_licence(built: Path) -> None:

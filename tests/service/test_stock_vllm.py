@@ -16,6 +16,7 @@ import openai
 import pytest
 from PIL import Image
 
+import huatuo_vllm
 from huatuo_server.demo.checkpoint import write_demo_checkpoint
 from huatuo_server.reference import IMAGE, Reference
 from tests import golden
@@ -25,7 +26,7 @@ from tests.service.supervised import until
 
 pytestmark = pytest.mark.slow
 
-TEMPLATE = Path(__file__).parents[2] / "docs" / "stock-vllm.jinja"
+TEMPLATE = Path(huatuo_vllm.__file__).parent / "chat_template.jinja"
 TEXT = "What does the picture show?"
 
 
