@@ -32,8 +32,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
-    """A file, or a folder's Python modules."""
-    files = [source] if source.is_file() else [one for one in source.rglob("*") if one.suffix in (".py", ".typed")]
+    """A file, or a folder's Python modules and data files."""
+    files = (
+        [source]
+        if source.is_file()
+        else [one for one in source.rglob("*") if one.suffix in (".py", ".typed", ".jinja")]
+    )
     for one in files:
         to = target / one.relative_to(source) if source.is_dir() else target
         to.parent.mkdir(parents=True, exist_ok=True)
