@@ -269,6 +269,7 @@ class _Ledger:
         self.misshapen: list[str] = []
 
     def enter(self, name: str, known_as: str, shape: Shape) -> None:
+        """Put one tensor where it belongs. name: the checkpoint's, for messages; known_as: the canonical one."""
         why = never_read(known_as, self.clip_layers)
         if why:
             self.never_read[why] = self.never_read.get(why, 0) + 1

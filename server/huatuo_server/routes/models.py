@@ -42,6 +42,7 @@ def models_routes(service: Service) -> APIRouter:
     created = int(time.time())
 
     def described(model: ServedModel) -> ModelObject:
+        """The one model, as OpenAI describes one, and what a client must know of its limits."""
         described = ModelObject(
             id=service.model_name,
             object="model",
