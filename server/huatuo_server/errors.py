@@ -4,17 +4,27 @@
       SettingsError                 a flag or HUATUO_* value is wrong: the start stops, exit 2
       CheckpointError               the checkpoint cannot be served: the start stops, exit 1
       EngineStartError              the engine did not start or failed its self-test: exit 1
+      ImageWorkersFailed            no image can be prepared: exit 1
       RequestError                  a request fails; each class has status, type, code
         InvalidRequest              400 invalid_request_error      a field is wrong; `param` names it
         ContextLengthExceeded       400 context_length_exceeded    the prompt leaves no room for an answer
         InvalidImage                400 invalid_image              not readable as an image
+        RemoteImageRefused          400 remote_image_refused       a URL that this server will not ask
+        RemoteImageFailed           400 remote_image_failed        a URL that gave no image
         RouteNotFound               404 not_found
         ModelNotFound               404 model_not_found
+        FileNotFound                404 file_not_found             no such upload, or it has expired
+        UploadsOff                  404 uploads_off                the operator named no folder for them
         MethodNotAllowed            405 method_not_allowed
         BodyTooLarge                413 request_too_large
+        QuotaExceeded               413 file_quota_exceeded        the tenant's uploads would be more than allowed
         UnsupportedImageFormat      415 unsupported_image_format   a format that we do not read; named
         ImageRefused                422 image_refused              readable, but over a limit
+        ServerBusy                  429 server_busy                too much is in flight; try again
         NotReady                    503 not_ready                  starting or failed
+        StorageFailed               503 storage_failed             an upload cannot be kept: the disk is full, ...
+        ImageTimeout                504 image_timeout              a picture was not ready in time
+        ImageWorkerDied             500 image_worker_died          its process was ended from outside
         EngineRequestError          500 engine_error               the engine failed this request
         EngineDeadError             503 engine_dead                the engine failed altogether
         InternalError               500 internal_error             a defect of ours
@@ -24,7 +34,7 @@ Messages are written for the person who reads them and never hold what the clien
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class HuatuoError(Exception):
@@ -47,6 +57,10 @@ class EngineStartError(HuatuoError):
     """The engine did not start, or did not pass its self-test."""
 
 
+class ImageWorkersFailed(HuatuoError):
+    """The processes that prepare images cannot do so."""
+
+
 class RequestError(HuatuoError):
     """One request fails. `param` names the offending field, as a JSON path: `messages.0.content.1.image_url`."""
 
@@ -57,6 +71,11 @@ class RequestError(HuatuoError):
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
+
+    def under(self, param: str) -> Self:
+        """The same error, its `param` now below `param`: an image's reader knows of its view, not of the request."""
+        self.param = f"{param}.{self.param}" if self.param else param
+        return self
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """The JSON body, in OpenAI's shape."""
@@ -81,6 +100,18 @@ class InvalidImage(RequestError):
     status, type, code = 400, "invalid_request_error", "invalid_image"
 
 
+class RemoteImageRefused(RequestError):
+    """A URL outside the operator's list, or one that leads to an address that no image should come from."""
+
+    status, type, code = 400, "invalid_request_error", "remote_image_refused"
+
+
+class RemoteImageFailed(RequestError):
+    """An allowed URL that could not be fetched: no answer, another status, too slow."""
+
+    status, type, code = 400, "invalid_request_error", "remote_image_failed"
+
+
 class RouteNotFound(RequestError):
     """No such path."""
 
@@ -91,6 +122,18 @@ class ModelNotFound(RequestError):
     """The request names a model that this server does not serve."""
 
     status, type, code = 404, "invalid_request_error", "model_not_found"
+
+
+class FileNotFound(RequestError):
+    """No such upload of this tenant: it never was, was deleted, or has expired."""
+
+    status, type, code = 404, "invalid_request_error", "file_not_found"
+
+
+class UploadsOff(RequestError):
+    """The operator named no folder for uploads."""
+
+    status, type, code = 404, "invalid_request_error", "uploads_off"
 
 
 class MethodNotAllowed(RequestError):
@@ -105,6 +148,12 @@ class BodyTooLarge(RequestError):
     status, type, code = 413, "invalid_request_error", "request_too_large"
 
 
+class QuotaExceeded(RequestError):
+    """With this upload a tenant would keep more bytes than it may."""
+
+    status, type, code = 413, "invalid_request_error", "file_quota_exceeded"
+
+
 class UnsupportedImageFormat(RequestError):
     """An image in a format that we do not read."""
 
@@ -112,15 +161,45 @@ class UnsupportedImageFormat(RequestError):
 
 
 class ImageRefused(RequestError):
-    """A readable image that is over a limit (pixels, side)."""
+    """An image that is over a limit (pixels, side, frames, memory, time), or coded in a way that is not read."""
 
     status, type, code = 422, "invalid_request_error", "image_refused"
+
+
+class ServerBusy(RequestError):
+    """More bytes or pixels are in flight than the operator allows. reason: which, for the metrics."""
+
+    status, type, code = 429, "server_error", "server_busy"
+
+    retry_after_s: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class NotReady(RequestError):
     """The server is starting, or has failed."""
 
     status, type, code = 503, "server_error", "not_ready"
+
+
+class StorageFailed(RequestError):
+    """An upload could not be written or read: a full disk, a folder that is gone."""
+
+    status, type, code = 503, "server_error", "storage_failed"
+
+
+class ImageTimeout(RequestError):
+    """A picture was not prepared in time, though it used little of its processor time: the machine is overloaded."""
+
+    status, type, code = 504, "server_error", "image_timeout"
+
+
+class ImageWorkerDied(RequestError):
+    """The process that prepared an image was ended from outside; others go on, and a new one takes its place."""
+
+    status, type, code = 500, "server_error", "image_worker_died"
 
 
 class EngineRequestError(RequestError):

@@ -17,9 +17,9 @@ from huatuo_server.engine.base import Engine, Prompt, PromptImage, Sampling, Tok
 from huatuo_server.engine.scripted import Completion
 from huatuo_server.errors import EngineRequestError
 from huatuo_server.families import HUATUO_34B
-from huatuo_server.images.decode import decode
 from huatuo_server.images.prepare import prepare
 from tests import golden
+from tests.server.images.pictures import picture_of
 from tests.service.running_engine import RunningEngine, deltas_of, ids_of
 from tests.service.served import EOS, scripted_engine
 
@@ -55,7 +55,7 @@ def text_prompt(case: golden.Case = QUESTIONS[0]) -> Prompt:
 
 
 def picture() -> PromptImage:
-    image = decode((golden.IMAGES / PICTURE_QUESTION.images[0]).read_bytes(), param="image")
+    image = picture_of((golden.IMAGES / PICTURE_QUESTION.images[0]).read_bytes())
     return PromptImage(prepare(image, HUATUO_34B.picture), identity="contract")
 
 

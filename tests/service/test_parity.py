@@ -8,9 +8,9 @@ import pytest
 
 from huatuo_server.engine.base import Prompt, PromptImage, Sampling
 from huatuo_server.families import HUATUO_34B
-from huatuo_server.images.decode import decode
 from huatuo_server.images.prepare import prepare
 from tests import golden
+from tests.server.images.pictures import picture_of
 from tests.service.asking import check, check_concurrently, check_streamed
 from tests.service.real import MODEL, RealServer
 from tests.service.running_engine import deltas_of
@@ -38,9 +38,7 @@ def test_streamed(real_server: RealServer, case: golden.Case) -> None:
 @pytest.mark.parametrize("case", [golden.cases()[index] for index in (0, 5, 11, 14, 17)], ids=lambda case: case.name)
 def test_log_probabilities(real_server: RealServer, case: golden.Case) -> None:
     """Not only the choice of tokens: each one's log-probability is the reference's to 0.001."""
-    pictures = (
-        prepare(decode((golden.IMAGES / name).read_bytes(), param=name), HUATUO_34B.picture) for name in case.images
-    )
+    pictures = (prepare(picture_of((golden.IMAGES / name).read_bytes()), HUATUO_34B.picture) for name in case.images)
     images = tuple(PromptImage(pixels, name) for pixels, name in zip(pictures, case.images, strict=True))
     sampling = Sampling(max_tokens=case.max_tokens, repetition_penalty=case.penalty, logprobs=1)
 
