@@ -15,6 +15,7 @@ MODEL ?=
 NAME ?= huatuogpt-vision
 RELEASED := FreedomIntelligence/HuatuoGPT-Vision-7B
 DEMO := .cache/demo-7b
+FILES ?= $(or $(HUATUO_FILES_DIR),.cache/files)
 ARGS ?=
 
 # cuda where an NVIDIA GPU answers, else cpu.
@@ -25,7 +26,7 @@ STAMP = $(VENV)/.installed-$(DEVICE)
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup serve demo-checkpoint test check readme test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
+.PHONY: help setup serve demo-checkpoint test check readme drills fuzz check-long benchmark-images test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 20
@@ -67,8 +68,9 @@ serve: setup $$(if $$(MODEL)$$(filter cuda,$$(DEVICE)),,demo-checkpoint) ## serv
 ifeq ($(MODEL),)
 	@$(if $(filter cuda,$(DEVICE)),echo "Serving $(RELEASED).",echo "No NVIDIA GPU found: serving a tiny demo checkpoint on the CPU. ITS WEIGHTS ARE UNTRAINED: the answers are noise.")
 endif
+	@mkdir -p $(dir $(FILES))
 	exec $(BIN)/huatuo-server serve --host $(HOST) --port $(PORT) --served-model-name $(NAME) \
-		--model $(or $(MODEL),$(if $(filter cuda,$(DEVICE)),$(RELEASED),$(DEMO) --enforce-eager)) $(ARGS)
+		--files-dir $(FILES) --model $(or $(MODEL),$(if $(filter cuda,$(DEVICE)),$(RELEASED),$(DEMO) --enforce-eager)) $(ARGS)
 
 demo-checkpoint: $(DEMO)/config.json ## write the demo checkpoint into .cache/demo-7b, once
 
@@ -92,6 +94,18 @@ check: setup ## formatting, lint, types, import contracts, tests
 
 readme: setup ## run the README's own commands against `make serve`
 	$(BIN)/python -m tests.docs.readme_walk
+
+drills: setup ## what is promised about time, against running servers; ARGS=--short for a short form
+	$(BIN)/python -m drills $(ARGS)
+
+FUZZ_INPUTS ?= 100000
+fuzz: setup ## damaged images by the hundred thousand: pixels or one of our errors
+	$(BIN)/python -m tests.fuzz --inputs $(FUZZ_INPUTS)
+
+check-long: drills fuzz ## all drills, and the long fuzz
+
+benchmark-images: setup ## images a second, against stock vLLM's path in the same run
+	$(BIN)/python -m benchmarks.images
 
 test-gpu: setup ## run the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)

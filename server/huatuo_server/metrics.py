@@ -66,11 +66,31 @@ class Metrics:
         )
         self.image_stage = Histogram(
             "hgv_image_stage_seconds",
-            "Work on one image before the engine, by stage: decode, prepare.",
+            "Work before the engine, by stage: body (of a request); of an image read, fetch, inspect, wait (for a worker), "
+            "decode, prepare, render.",
             ["stage"],
             registry=registry,
             buckets=STAGE_BUCKETS_S,
         )
+        self.image_bytes = self._counter("hgv_image_bytes_total", "Bytes of image files that were decoded.")
+        self.image_pixels = self._counter("hgv_image_pixels_total", "Pixels that were decoded, by the files' headers.")
+        self.image_cache = self._counter(
+            "hgv_image_cache_total", "Pictures asked of the cache of prepared ones, by result: hit, miss.", "result"
+        )
+        self.rejections = self._counter(
+            "hgv_rejections_total",
+            "Requests turned away before the engine, by reason: bytes_in_flight, pixels_in_flight, or an error's code.",
+            "reason",
+        )
+        self.workers_busy = Gauge("hgv_image_workers_busy", "Image workers at work.", registry=registry)
+        self.workers_replaced = self._counter(
+            "hgv_image_workers_replaced_total",
+            "Image workers that had to be replaced, by cause: crash, cpu time, timeout, died, died idle.",
+            "cause",
+        )
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, registry=self._registry)
 
     def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, documentation, registry=self._registry, buckets=buckets)
@@ -128,6 +148,10 @@ class RequestMeter:
                 self._metrics.inter_token_latency.observe((now - self._last_token) / count)
         self._last_token = now
 
+    def rejected(self, reason: str) -> None:
+        """The request was turned away for a fault of its own, or because too much was in flight."""
+        self._metrics.rejections.labels(reason).inc()
+
     def end(self, outcome: str, *, prompt_tokens: int = 0, completion_tokens: int = 0) -> None:
         """The request ended; calls after the first change nothing.
 
@@ -140,7 +164,8 @@ class RequestMeter:
         self._metrics.requests.labels(self._route, outcome).inc()
         self._metrics.prompt_tokens.inc(prompt_tokens)
         self._metrics.generation_tokens.inc(completion_tokens)
-        if outcome in FINISHED:
+        # An answer has tokens; a rendering or an upload has none, and would make answers look fast.
+        if outcome in FINISHED and self._last_token is not None:
             self._metrics.e2e_latency.observe(self._metrics.clock() - self._received)
 
 

@@ -7,51 +7,64 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 
+from huatuo_server.admission import Body, Budget
 from huatuo_server.answer_text import Ending, Piece, answer_text
 from huatuo_server.engine.base import FinishReason, PromptImage
 from huatuo_server.errors import ModelNotFound, RequestError
-from huatuo_server.images.decode import decode
-from huatuo_server.images.identity import identity
-from huatuo_server.images.prepare import prepare
+from huatuo_server.images.cache import Picture
+from huatuo_server.images.content import Content
+from huatuo_server.images.identity import cache_salt
+from huatuo_server.images.preparation import Preparation
+from huatuo_server.images.sources import Sources
 from huatuo_server.metrics import Metrics, RequestMeter
 from huatuo_server.model_card import ModelCard
 from huatuo_server.prompt import Message, render
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
-from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk, ImageFacts
-from huatuo_server.protocol.data_url import DataUrl
+from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk
+from huatuo_server.protocol.image_source import ImageRequest
+from huatuo_server.protocol.provenance import ImageProvenance
+from huatuo_server.protocol.render_request import parse_render_request
 from huatuo_server.responses import Heading, chunks, completion
 from huatuo_server.sampling import Room, refuse_endless_text, sampling_for
 from huatuo_server.served_model import ServedModel
 from huatuo_server.startup import Startup
+from huatuo_server.store import Store
+
+ANONYMOUS = ""
+"""The tenant of every request, as long as nobody is asked for a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a request may bring. max_image_side: pixels, of the longer side."""
+    """What a request may bring."""
 
     max_body_bytes: int
     max_images: int
-    max_image_pixels: int
-    max_image_side: int
+    max_image_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """What the routes of the API may use; built once, in `app.create_app`.
 
-    model_name: the one name that requests may ask for. image_secret: keys the identities of images.
+    model_name: the one name that requests may ask for. bytes_in_flight: of all bodies. store: None where uploads are
+    off. secret: keys what tenants must not share.
     """
 
     model_name: str
     limits: Limits
     startup: Startup
     metrics: Metrics
-    image_secret: bytes
+    bytes_in_flight: Budget
+    sources: Sources
+    preparation: Preparation
+    store: Store | None
+    secret: bytes
 
 
 @dataclass(slots=True)
@@ -65,6 +78,7 @@ class Call:
     id: str
     engine_id: str
     meter: RequestMeter
+    tenant: str = ANONYMOUS
     prompt_tokens: int = 0
     completion_tokens: int = 0
     finish_reason: FinishReason | None = None
@@ -72,18 +86,20 @@ class Call:
 
 
 async def answer(
-    service: Service, model: ServedModel, body: bytes, call: Call
+    service: Service, model: ServedModel, body: Body, call: Call
 ) -> Awaitable[ChatCompletion] | AsyncGenerator[ChatCompletionChunk, None]:
     """A chat request's completion, yet to be awaited, or the chunks of its stream.
 
     Raises errors.RequestError; so do the completion and the chunks.
     """
     card, context = model.card, model.engine.facts.max_model_len
-    request = parse_chat_request(body, max_images=service.limits.max_images, vocab_size=card.vocab_size)
+    request = parse_chat_request(body.take(), max_images=service.limits.max_images, vocab_size=card.vocab_size)
     _require_model(request, service.model_name)
     refuse_endless_text(request, context)
     pictures = await _pictures(request, service, card, call)
+    body.release()
     prompt = await asyncio.to_thread(render, _messages(request, pictures), card.tokenizer)
+    prompt = replace(prompt, cache_salt=cache_salt(service.secret, call.tenant))
     room = Room.of(prompt, tokens_per_image=card.tokens_per_image, context=context)
     sampling, clamped_to = sampling_for(request, card.family.sampling, room)
     call.prompt_tokens = room.prompt
@@ -95,7 +111,7 @@ async def answer(
         created=int(time.time()),
         model=service.model_name,
         prompt_tokens=room.prompt,
-        images=tuple(picture.facts for picture in pictures),
+        images=tuple(picture.provenance for picture in pictures),
         ignored_fields=request.ignored_fields,
         max_tokens_clamped_to=clamped_to,
         include_usage=request.include_usage,
@@ -109,34 +125,47 @@ def _require_model(request: ChatRequest, name: str) -> None:
         raise ModelNotFound("This server serves another model: GET /v1/models names it.", param="model")
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """An image of the request, as the engine reads it and as the client is told of it."""
-
-    image: PromptImage
-    facts: ImageFacts
-
-
-async def _pictures(request: ChatRequest, service: Service, card: ModelCard, call: Call) -> list[_Picture]:
-    """The images of all messages, in order. Raises errors.RequestError with the path of the offending one."""
-    urls = [url for message in request.messages for url in message.images]
-    return [await asyncio.to_thread(_picture, url, service, card, call.meter) for url in urls]
+async def rendering(service: Service, model: ServedModel, body: Body, call: Call) -> tuple[bytes, ImageProvenance]:
+    """The PNG that a render request asks for, and what was done for it. Raises errors.RequestError."""
+    request = parse_render_request(body.take())
+    async with _content(request.image, service, call) as content:
+        return await service.preparation.rendering(
+            content, request.image.view, model.card, request.max_side, request.form
+        )
 
 
-def _picture(url: DataUrl, service: Service, card: ModelCard, meter: RequestMeter) -> _Picture:
-    content, limits = url.content(), service.limits
-    with meter.stage("decode"):
-        image = decode(content, param=url.param, max_pixels=limits.max_image_pixels, max_side=limits.max_image_side)
-    with meter.stage("prepare"):
-        pixels = prepare(image, card.family.picture)
-    key = identity(content, card.family.name, service.image_secret)
-    facts = ImageFacts(width=image.width, height=image.height, format=image.format or "unknown")
-    return _Picture(PromptImage(pixels, key), facts)
+async def _pictures(request: ChatRequest, service: Service, card: ModelCard, call: Call) -> list[Picture]:
+    """The images of all messages, in order. Raises errors.RequestError with the path of an offending one."""
+    images = [image for message in request.messages for image in message.images]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_picture(image, service, card, call)) for image in images]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
-def _messages(request: ChatRequest, pictures: Sequence[_Picture]) -> list[Message]:
+async def _picture(image: ImageRequest, service: Service, card: ModelCard, call: Call) -> Picture:
+    async with _content(image, service, call) as content:
+        return await service.preparation.picture(content, image.view, call.tenant, card)
+
+
+@asynccontextmanager
+async def _content(image: ImageRequest, service: Service, call: Call) -> AsyncIterator[Content]:
+    """An image's file, for as long as it is needed; whatever is wrong with the image is told with its path."""
+    try:
+        with (
+            service.bytes_in_flight.reservation() as held,
+            await service.sources.read(image.source, call.tenant, call.meter.stage, held.grow_to) as content,
+        ):
+            yield content
+    except RequestError as error:
+        raise error.under(image.param) from None
+
+
+def _messages(request: ChatRequest, pictures: Sequence[Picture]) -> list[Message]:
     """The request's messages with their images, which `pictures` holds in order."""
-    images = iter([picture.image for picture in pictures])
+    images = iter([PromptImage(picture.pixels, picture.identity) for picture in pictures])
     return [
         Message(message.role, message.text, tuple(islice(images, len(message.images)))) for message in request.messages
     ]

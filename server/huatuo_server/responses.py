@@ -16,9 +16,9 @@ from huatuo_server.protocol.chat_response import (
     ChunkChoice,
     Delta,
     FinishReason,
-    ImageFacts,
     Usage,
 )
+from huatuo_server.protocol.provenance import ImageProvenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Heading:
     created: int
     model: str
     prompt_tokens: int
-    images: tuple[ImageFacts, ...] = ()
+    images: tuple[ImageProvenance, ...] = ()
     ignored_fields: tuple[str, ...] = ()
     max_tokens_clamped_to: int | None = None
     include_usage: bool = False

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from huatuo_server.errors import SettingsError
 
@@ -92,9 +92,67 @@ class Settings(BaseModel):
     max_image_side: Annotated[int, Flag("PIXELS", "limits")] = Field(
         default=20_000, ge=1, description="longer side of one image; more is a 422"
     )
+    max_image_bytes: Annotated[int, Flag("BYTES", "limits")] = Field(
+        default=64 * MEBIBYTE, ge=1, description="size of one image's file, sent, uploaded or fetched; more is a 413"
+    )
+    max_frames: Annotated[int, Flag("N", "limits")] = Field(
+        default=1_000, ge=1, description="frames or pages in one image's file; more are a 422"
+    )
+    max_bytes_in_flight: Annotated[int, Flag("BYTES", "limits")] = Field(
+        default=512 * MEBIBYTE, ge=1, description="bytes of all bodies held at once; a request over it is a 429"
+    )
+    max_pixels_in_flight: Annotated[int, Flag("PIXELS", "limits")] = Field(
+        default=1_000_000_000, ge=1, description="pixels of all images waiting or in work; one over it is a 429"
+    )
+    image_workers: Annotated[int | None, Flag("N", "images")] = Field(
+        default=None, ge=1, description="processes that prepare images; default: one a core, at most 8"
+    )
+    image_memory_bytes: Annotated[int, Flag("BYTES", "images")] = Field(
+        default=512 * MEBIBYTE, ge=256 * MEBIBYTE, description="memory of one such process; an image over it is a 422"
+    )
+    image_cpu_s: Annotated[float, Flag("SECONDS", "images")] = Field(
+        default=2.0, gt=0, allow_inf_nan=False, description="processor time of one image; more is a 422"
+    )
+    image_timeout_s: Annotated[float, Flag("SECONDS", "images")] = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="wall time of one image once begun; more is a 504"
+    )
+    image_cache_bytes: Annotated[int, Flag("BYTES", "images")] = Field(
+        default=128 * MEBIBYTE, ge=0, description="memory for prepared images that may come again; 0 turns it off"
+    )
+    files_dir: Annotated[Path | None, Flag("FOLDER", "files")] = Field(
+        default=None, description="keep uploads of POST /v1/files here; default: uploads are off"
+    )
+    file_ttl_s: Annotated[int, Flag("SECONDS", "files")] = Field(
+        default=24 * 3600, ge=1, description="how long an upload is kept"
+    )
+    file_quota_bytes: Annotated[int, Flag("BYTES", "files")] = Field(
+        default=1024 * MEBIBYTE, ge=1, description="bytes of uploads that one tenant may keep; more is a 413"
+    )
+    remote_images: Annotated[tuple[str, ...], Flag("ORIGIN,...", "files")] = Field(
+        default=(),
+        description="fetch image URLs of these origins, such as https://pacs.example.org; default: fetch nothing",
+    )
+    remote_timeout_s: Annotated[float, Flag("SECONDS", "files")] = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="time for fetching one image"
+    )
     scripted: Annotated[Path | None, Flag("FILE", None)] = Field(
         default=None, description="play this script instead of a model (for tests)"
     )
+
+    @field_validator("remote_images", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """A flag and a variable are one text, with commas."""
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_request_fits(self) -> Settings:
+        """What one request may bring must fit what all together may: else it would be told to try again for ever."""
+        if self.max_bytes_in_flight < self.max_body_bytes:
+            raise ValueError("max_bytes_in_flight must be at least max_body_bytes")
+        if self.max_pixels_in_flight < self.max_image_pixels:
+            raise ValueError("max_pixels_in_flight must be at least max_image_pixels")
+        return self
 
     @property
     def public_name(self) -> str:
@@ -177,6 +235,9 @@ def _json_object(text: str) -> dict[str, Any]:
 
 def _sentences(error: ValidationError, flags: Mapping[str, Any]) -> Iterable[str]:
     for one in error.errors(include_url=False):
+        if not one["loc"]:
+            yield one["msg"].removeprefix("Value error, ")
+            continue
         field = str(one["loc"][0])
         source = flag(field) if field in flags else variable(field)
         message = one["msg"]

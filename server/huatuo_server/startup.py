@@ -29,6 +29,9 @@ OpenModel = Callable[[Report], Awaitable[ServedModel]]
 Raises HuatuoError.
 """
 
+Check = Callable[[], Awaitable[None]]
+"""Raises HuatuoError for what would fail requests."""
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -44,6 +47,7 @@ class Startup:
 
     def __init__(self, open_model: OpenModel) -> None:
         self._open_model = open_model
+        self._checks: list[Check] = []
         self._served: ServedModel | None = None
         self._own_phase: Phase | None = None
         self._note: str | None = None
@@ -58,6 +62,10 @@ class Startup:
             return served
 
         return cls(at_hand)
+
+    def before_ready(self, check: Check) -> None:
+        """Nothing is ready that this finds broken: it is awaited once the engine answers."""
+        self._checks.append(check)
 
     @property
     def phase(self) -> Phase:
@@ -123,6 +131,8 @@ class Startup:
             await served.engine.start()
             self._own_phase = "warming up"
             await warm_up(served)
+            for check in self._checks:
+                await check()
         except HuatuoError as error:
             self._fail(error)
         except Exception as error:

@@ -10,12 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huatuo_server.errors import InvalidRequest, RequestError
-from huatuo_server.protocol.chat_request import MAX_IGNORED_FIELDS, ChatRequest, parse_chat_request
+from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
+from huatuo_server.protocol.data_url import Base64
+from huatuo_server.protocol.image_source import RemoteUrl, Upload
+from huatuo_server.protocol.json_body import MAX_IGNORED_FIELDS
 from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, PART_FIELDS, REQUEST_FIELDS
+from huatuo_server.protocol.view import PRESETS, View, Window
 
 CANARY = "canary-7c1f"
 PNG = "data:image/png;base64,aGVsbG8="
 USER = {"role": "user", "content": "hi"}
+LUNG = {"center": -600, "width": 1500}
+FIRST_FILE = "messages.0.content.0.file"
 
 
 def parse(value: Any, **limits: int) -> ChatRequest:
@@ -131,7 +137,7 @@ def test_text_parts_are_joined_by_a_newline_and_images_keep_their_order() -> Non
 
     assert message.text == "a\nb"
     assert [one.param for one in message.images] == ["messages.0.content.1.image_url", "messages.0.content.3.image_url"]
-    assert message.images[0].payload == "aGVsbG8="
+    assert message.images[0].source == Base64("aGVsbG8=")
 
 
 @pytest.mark.parametrize("content", [None, "", []])
@@ -223,6 +229,51 @@ def test_a_parts_own_unsupported_fields_are_refused(name: str) -> None:
     assert caught.value.param == f"messages.0.content.0.{name}"
 
 
+def test_an_image_may_be_an_upload_or_a_file_part_or_a_url() -> None:
+    """Four ways to name an image, and a file's name is read past; whether a URL may be fetched is decided later."""
+    parts = [
+        {"type": "image_url", "image_url": {"file_id": "file-1"}},
+        {"type": "file", "file": {"file_id": "file-2", "filename": CANARY}},
+        {"type": "file", "file": {"file_data": "data:application/dicom;base64,aGVsbG8=", "filename": CANARY}},
+        {"type": "file", "file": {"file_data": "aGVsbG8="}},
+        image("HTTPS://example.org/a.png"),
+    ]
+
+    request = parse(user(*parts))
+
+    assert [one.source for one in request.messages[0].images] == [
+        Upload("file-1"),
+        Upload("file-2"),
+        Base64("aGVsbG8="),
+        Base64("aGVsbG8="),
+        RemoteUrl("HTTPS://example.org/a.png"),
+    ]
+    assert [one.param for one in request.messages[0].images][:2] == [
+        "messages.0.content.0.image_url",
+        FIRST_FILE[:-6] + "1.file",
+    ]
+    assert request.ignored_fields == ()
+
+
+def test_a_view_stands_beside_the_image() -> None:
+    """Frame, window or preset, and region; numbers may be whole or not; silence is the default view."""
+    parts = [
+        image(view={"frame": 2, "window": {"center": 40.5, "width": 400}, "region": [0, 1, 10, 20]}),
+        {"type": "file", "file": {"file_id": "f", "view": {"preset": "lung"}}},
+        image(view=None),
+    ]
+
+    views = [one.view for one in parse(user(*parts)).messages[0].images]
+
+    assert views == [View(2, Window(40.5, 400.0), None, (0, 1, 10, 20)), View(preset="lung"), View()]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_may_be_asked_for(preset: str) -> None:
+    """The schema's list of presets and the windows' own are one list."""
+    assert parse(user(image(view={"preset": preset}))).messages[0].images[0].view == View(preset=preset)
+
+
 WRONG: list[tuple[Any, str | None]] = [
     (b"", None),
     (b"{", None),
@@ -267,8 +318,22 @@ WRONG: list[tuple[Any, str | None]] = [
     (user({**image(), "text": CANARY}), "messages.0.content.0.text"),
     (user({"type": "image_url"}), "messages.0.content.0.image_url"),
     (user({"type": "image_url", "image_url": PNG}), "messages.0.content.0.image_url"),
-    (user({"type": "image_url", "image_url": {"uri": PNG}}), "messages.0.content.0.image_url.url"),
-    (user(image(f"https://example.org/{CANARY}.png")), "messages.0.content.0.image_url"),
+    (user({"type": "image_url", "image_url": {"uri": PNG}}), "messages.0.content.0.image_url"),
+    (user(image(PNG, file_id=CANARY)), "messages.0.content.0.image_url"),
+    (user(image(PNG, view=CANARY)), "messages.0.content.0.image_url.view"),
+    (user(image(PNG, view={"windows": CANARY})), "messages.0.content.0.image_url.view.windows"),
+    (user(image(PNG, view={"frame": 0})), "messages.0.content.0.image_url.view.frame"),
+    (user(image(PNG, view={"window": {"center": 1, "width": 0}})), "messages.0.content.0.image_url.view.window.width"),
+    (user(image(PNG, view={"window": {"center": 1}})), "messages.0.content.0.image_url.view.window.width"),
+    (user(image(PNG, view={"preset": CANARY})), "messages.0.content.0.image_url.view.preset"),
+    (user(image(PNG, view={"preset": "lung", "window": LUNG})), "messages.0.content.0.image_url.view.preset"),
+    (user(image(PNG, view={"region": [0, 0, 1]})), "messages.0.content.0.image_url.view.region"),
+    (user(image(PNG, view={"region": [5, 0, 5, 9]})), "messages.0.content.0.image_url.view.region"),
+    (user(image(PNG, view={"region": [-1, 0, 5, 9]})), "messages.0.content.0.image_url.view.region.0"),
+    (user({"type": "file", "file": {}}), "messages.0.content.0.file"),
+    (user({"type": "file", "file": {"file_data": ""}}), "messages.0.content.0.file"),
+    (user({"type": "file", "image_url": {"url": PNG}}), "messages.0.content.0.image_url"),
+    (said({"role": "assistant", "content": [{"type": "file", "file": {"file_id": "f"}}]}, USER), FIRST_FILE),
     (user(image(f"file:///{CANARY}")), "messages.0.content.0.image_url"),
     (user(image(f"/{CANARY}")), "messages.0.content.0.image_url"),
     (user(image("")), "messages.0.content.0.image_url"),

@@ -1,4 +1,4 @@
-"""`data:` URLs: which are read, and what of them is believed."""
+"""Base64 and `data:` URLs: which are read, and what of them is believed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from huatuo_server.errors import InvalidImage
-from huatuo_server.protocol.data_url import DataUrl
+from huatuo_server.protocol.data_url import Base64
 
 CONTENT = bytes(range(256))
 BASE64 = base64.b64encode(CONTENT).decode()
@@ -18,7 +18,7 @@ BASE64 = base64.b64encode(CONTENT).decode()
 )
 def test_the_media_type_is_not_looked_at(head: str) -> None:
     """Whatever it claims, the bytes are the bytes."""
-    assert DataUrl.parse(f"{head},{BASE64}", param="p").content() == CONTENT
+    assert Base64.of_data_url(f"{head},{BASE64}", param="p").content() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,16 @@ def test_the_media_type_is_not_looked_at(head: str) -> None:
     ],
 )
 def test_sloppy_base64_is_an_invalid_image(payload: str) -> None:
-    """One encoding of an image is one string; the error names the field and shows nothing of it."""
+    """One encoding of an image is one string; the error shows nothing of it."""
     with pytest.raises(InvalidImage) as caught:
-        DataUrl.parse(f"data:;base64,{payload}", param="messages.0").content()
+        Base64.of_data_url(f"data:;base64,{payload}", param="messages.0").content()
 
-    assert caught.value.param == "messages.0"
     assert payload not in caught.value.message
+
+
+@pytest.mark.parametrize("length", range(1, 8))
+def test_the_size_is_known_before_the_bytes_are(length: int) -> None:
+    """A limit on a file's size can be kept without decoding it."""
+    encoded = Base64(base64.b64encode(b"x" * length).decode())
+
+    assert encoded.num_bytes == length == len(encoded.content())

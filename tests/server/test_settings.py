@@ -124,3 +124,18 @@ def test_every_field_has_a_flag_a_variable_and_a_sentence(field: str) -> None:
     assert info.description
     assert any(isinstance(one, Flag) for one in info.metadata)
     assert flag(field) == "--" + variable(field).removeprefix("HUATUO_").lower().replace("_", "-")
+
+
+def test_limits_that_contradict_each_other_stop_the_start() -> None:
+    """One request that is allowed must fit what all together may have, or it would be told to try again for ever."""
+    with pytest.raises(SettingsError, match="max_bytes_in_flight must be at least max_body_bytes"):
+        load({"max_body_bytes": "2000", "max_bytes_in_flight": "1000"}, {})
+    with pytest.raises(SettingsError, match="max_pixels_in_flight must be at least max_image_pixels"):
+        load({"max_pixels_in_flight": "1000"}, {})
+
+
+def test_a_list_is_one_text_with_commas() -> None:
+    """On the command line as in the environment; blanks do not matter."""
+    settings = load({}, {"HUATUO_REMOTE_IMAGES": "https://a.example, http://b.example:8042,"})
+
+    assert settings.remote_images == ("https://a.example", "http://b.example:8042")

@@ -8,7 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from huatuo_server import startup as startup_module
-from huatuo_server.errors import CheckpointError, EngineDeadError, EngineStartError, NotReady, SettingsError
+from huatuo_server.errors import (
+    CheckpointError,
+    EngineDeadError,
+    EngineStartError,
+    ImageWorkersFailed,
+    NotReady,
+    SettingsError,
+)
 from huatuo_server.served_model import ServedModel
 from huatuo_server.startup import Health, OpenModel, Report, Startup
 from tests.server.scripted_model import scripted_model
@@ -39,6 +46,25 @@ def test_a_good_start_ends_ready() -> None:
     assert startup.require_ready() is served
     assert startup.ended
     assert startup.failed is None
+
+
+def test_what_else_must_work_is_asked_before_ready() -> None:
+    """A check that finds requests would fail ends the start, and its words are the reason."""
+    startup = Startup.of(scripted_model({}))
+    phases = []
+
+    async def good() -> None:
+        phases.append(startup.phase)
+
+    async def bad() -> None:
+        raise ImageWorkersFailed("no image can be prepared")
+
+    startup.before_ready(good)
+    startup.before_ready(bad)
+    asyncio.run(startup.run())
+
+    assert phases == ["warming up"]
+    assert startup.health() == Health("failed", "failed", "no image can be prepared")
 
 
 def test_a_checkpoint_that_comes_late_is_reported_while_it_comes() -> None:

@@ -85,6 +85,10 @@ class Served:
             options["json"] = body
         return httpx.post(f"{self.base_url}/v1/chat/completions", timeout=30, **options)
 
+    def metric(self, name: str, **labels: str) -> float:
+        """A sample's value; 0 where nothing was counted yet."""
+        return self.registry.get_sample_value(name, labels) or 0.0
+
     def outcomes(self) -> dict[str, float]:
         """`hgv_requests_total` of the chat route by outcome."""
         return {

@@ -69,7 +69,8 @@ def test_an_image_arrives_at_the_engine_as_the_reference_would_see_it(server: Se
     assert prompt.token_ids == case.input_ids
     assert [image.pixels.shape for image in prompt.images] == [(336, 336, 3)]
     assert completion.usage.prompt_tokens == len(case.input_ids) - 1 + 576
-    assert completion.images == [{"width": 300, "height": 451, "format": "PNG"}]
+    (told,) = completion.images
+    assert (told["format"], told["width"], told["height"], told["tokens"]) == ("PNG", 300, 451, 576)
 
 
 def test_every_image_of_every_turn_is_read_and_reported_in_order(server: Served) -> None:

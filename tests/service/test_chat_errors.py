@@ -58,17 +58,19 @@ def picture(width: int, height: int, kind: str = "PNG") -> bytes:
 
 
 DICOM = b"\0" * 128 + b"DICM" + CANARY.encode()
+HEIC = b"\0\0\0\x18ftypheic" + CANARY.encode() * 10
 CUT_PNG = picture(64, 64)[:60]
 
 IMAGES: list[tuple[bytes, int, str]] = [
     (CANARY.encode(), 400, "invalid_image"),
     (CUT_PNG, 400, "invalid_image"),
-    (DICOM, 415, "unsupported_image_format"),
+    (HEIC, 415, "unsupported_image_format"),
+    (DICOM, 400, "invalid_image"),
     (picture(200, 200), 422, "image_refused"),
 ]
 
 
-@pytest.mark.parametrize(("content", "status", "code"), IMAGES, ids=["text", "cut", "dicom", "large"])
+@pytest.mark.parametrize(("content", "status", "code"), IMAGES, ids=["text", "cut", "heic", "dicom", "large"])
 def test_an_image_that_cannot_be_used_is_named(server: Served, content: bytes, status: int, code: str) -> None:
     """The reference would skip it in silence and answer about nothing."""
     response = server.post(ask([image_part("tiny_5x7.png"), {"type": "text", "text": "?"}, image_part_of(content)]))
@@ -94,7 +96,7 @@ def test_a_remote_image_is_refused_with_a_way_out(server: Served) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         server.create([part])
 
-    assert caught.value.param == "messages.0.content.0.image_url"
+    assert (caught.value.code, caught.value.param) == ("remote_image_refused", "messages.0.content.0.image_url")
     assert "data:" in str(caught.value)
     assert "169.254" not in str(caught.value)
 

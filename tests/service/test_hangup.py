@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from huatuo_server.engine.scripted import Completion
+from tests.server.images import worker_processes
 from tests.service.served import Served, ask, image_part, scripted_engine, served
 
 LIMIT_S = 0.25
@@ -94,25 +95,19 @@ def test_hanging_up_on_a_whole_answer_aborts() -> None:
         assert_hanging_up_aborts(server, ask(), generating(server))
 
 
-def test_hanging_up_while_images_are_prepared_asks_the_engine_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that decodes ends by itself; its picture goes nowhere."""
-    decoding, go_on = threading.Event(), threading.Event()
-
-    def slow_decode(*_: Any, **__: Any) -> Any:
-        decoding.set()
-        go_on.wait(PATIENCE_S)
-        raise AssertionError("its result is not looked at")
-
-    monkeypatch.setattr("huatuo_server.pipeline.decode", slow_decode)
+def test_hanging_up_while_images_are_prepared_asks_the_engine_nothing() -> None:
+    """The worker finishes by itself; its picture goes nowhere, and the next one is prepared."""
     with served() as server:
+        worker_processes.signal_all(signal.SIGSTOP)
         connection = begin(server, ask([image_part("tiny_5x7.png")]))
-        assert decoding.wait(PATIENCE_S)
+        wait_for(lambda: server.metric("hgv_image_workers_busy") == 1)
         connection.close()
-        # The thread still decodes: nobody waits for it.
+        # The worker is still at it: nobody waits for it.
         wait_for(lambda: server.outcomes() == {"client_closed": 1})
-        go_on.set()
+        worker_processes.signal_all(signal.SIGCONT)
 
         assert [one.request_id for one in server.engine.generations] == ["warm-up"]
+        assert server.create([image_part("tiny_5x7.png")]).choices
 
 
 def test_hanging_up_within_the_body_is_nobodys_failure() -> None:

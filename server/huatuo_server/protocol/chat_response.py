@@ -10,15 +10,9 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from huatuo_server.protocol.provenance import ImageProvenance
+
 FinishReason = Literal["stop", "length"]
-
-
-class ImageFacts(TypedDict):
-    """How an image of the request was read: its size in pixels once upright, and its format by its bytes."""
-
-    width: int
-    height: int
-    format: str
 
 
 class PromptTokensDetails(TypedDict):
@@ -63,7 +57,7 @@ class ChatCompletion(TypedDict):
     model: str
     choices: list[Choice]
     usage: Usage
-    images: list[ImageFacts]
+    images: list[ImageProvenance]
     ignored_fields: list[str]
     max_tokens_clamped_to: NotRequired[int]
     prompt_token_ids: NotRequired[list[int]]
@@ -96,6 +90,6 @@ class ChatCompletionChunk(TypedDict):
     choices: list[ChunkChoice]
     usage: NotRequired[Usage]
     prompt_token_ids: NotRequired[list[int]]
-    images: NotRequired[list[ImageFacts]]
+    images: NotRequired[list[ImageProvenance]]
     ignored_fields: NotRequired[list[str]]
     max_tokens_clamped_to: NotRequired[int]

@@ -21,6 +21,16 @@ MAX_LIST_ITEMS = 4096
 INT64_MAX = 2**63 - 1
 """Seeds are 64-bit in the engine; a larger one has leaked requests in vLLM."""
 
+INT32_MAX = 2**31 - 1
+
+MAX_GREY = 1e12
+"""No grey value is as large; beyond it a window's arithmetic would lose the values' own digits."""
+
+MAX_PIXEL = 1_000_000
+"""Of a region's edges; no picture is as wide."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
 Role = Literal["system", "developer", "user", "assistant"]
 
 
@@ -28,18 +38,56 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-class ImageUrlShape(_Shape):
-    """`{"url": "data:image/png;base64,..."}`."""
+class WindowShape(_Shape):
+    """`{"center": 40, "width": 400}`, in the image's own values."""
 
-    url: str
+    model_config = ConfigDict(extra="forbid")
+
+    center: Annotated[Finite, Field(ge=-MAX_GREY, le=MAX_GREY)]
+    width: Annotated[Finite, Field(gt=0, le=MAX_GREY)]
+
+
+Pixel = Annotated[int, Field(ge=0, le=MAX_PIXEL)]
+
+
+class ViewShape(_Shape):
+    """What to see of an image. An unknown field is refused: a misspelt window would show another image."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    frame: Annotated[int, Field(ge=1, le=INT32_MAX)] | None = None
+    window: WindowShape | None = None
+    preset: Literal["soft-tissue", "lung", "liver", "bone", "brain"] | None = None
+    region: Annotated[list[Pixel], Field(min_length=4, max_length=4)] | None = None
+
+
+class ImageUrlShape(_Shape):
+    """`{"url": "data:image/png;base64,..."}` or `{"file_id": "file-..."}`, and perhaps a `view`."""
+
+    url: str | None = None
+    file_id: str | None = None
+    view: ViewShape | None = None
+
+
+class FileShape(_Shape):
+    """`{"file_data": "data:application/dicom;base64,..."}` or `{"file_id": "file-..."}`, and perhaps a `view`.
+
+    filename: OpenAI's clients send it; it is read past, since it may hold a patient's name.
+    """
+
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+    view: ViewShape | None = None
 
 
 class PartShape(_Shape):
-    """A content part: `{"type": "text", "text"}` or `{"type": "image_url", "image_url"}`."""
+    """A content part: `{"type": "text", "text"}`, or the same with `image_url` or `file`."""
 
-    type: Literal["text", "image_url"]
+    type: Literal["text", "image_url", "file"]
     text: str | None = None
     image_url: ImageUrlShape | None = None
+    file: FileShape | None = None
 
 
 def _string_or_list(value: Any) -> str | None:
@@ -63,7 +111,6 @@ Stop = Annotated[
     | Annotated[Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)], Tag("<list>")],
     _either("Input should be a string or a list of strings"),
 ]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class MessageShape(_Shape):

@@ -1,9 +1,10 @@
-"""`data:` URLs (RFC 2397), the only kind of image URL that is read."""
+"""Base64 in JSON: `data:` URLs (RFC 2397), or the text alone."""
 
 from __future__ import annotations
 
-import binascii
 from dataclasses import dataclass
+
+import pybase64
 
 from huatuo_server.errors import InvalidImage, InvalidRequest
 
@@ -12,23 +13,22 @@ MAX_HEAD_CHARS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class DataUrl:
-    """The base64 text of one image, and the field that it stood in.
+class Base64:
+    """The base64 text of one image.
 
-    The media type is dropped: what the bytes are is told from the bytes.
+    A URL's media type is dropped: what the bytes are is told from the bytes.
     """
 
     payload: str
-    param: str
 
     @classmethod
-    def parse(cls, url: str, *, param: str) -> DataUrl:
+    def of_data_url(cls, url: str, *, param: str) -> Base64:
         """Raises InvalidRequest when it is another kind of URL, or not in base64."""
         head, comma, payload = url.partition(",")
-        scheme, _, media_type = head[:MAX_HEAD_CHARS].partition(":")
-        if scheme.strip().lower() != "data":
+        _, _, media_type = head[:MAX_HEAD_CHARS].partition(":")
+        if not is_data_url(url):
             raise InvalidRequest(
-                f"{param}: only data: URLs are read; this server fetches nothing. "
+                f"{param}: only data: URLs, and http(s) URLs where the operator allows them, are read. "
                 "Send the image itself, as data:image/png;base64,...",
                 param=param,
             )
@@ -36,15 +36,29 @@ class DataUrl:
             raise InvalidRequest(
                 f"{param}: the data: URL must be in base64, as in data:image/png;base64,...", param=param
             )
+        return cls.of_text(payload, param=param)
+
+    @classmethod
+    def of_text(cls, payload: str, *, param: str) -> Base64:
+        """Raises InvalidRequest when there is nothing in it."""
         if not payload:
-            raise InvalidRequest(f"{param}: the data: URL is empty.", param=param)
-        return cls(payload, param)
+            raise InvalidRequest(f"{param}: there is no image in it.", param=param)
+        return cls(payload)
+
+    @property
+    def num_bytes(self) -> int:
+        """How long the file is, known before it is decoded."""
+        return len(self.payload) // 4 * 3 - self.payload[-2:].count("=")
 
     def content(self) -> bytes:
         """The bytes. Raises InvalidImage when the text is not base64 of the standard alphabet, padded, in one line."""
         try:
-            return binascii.a2b_base64(self.payload, strict_mode=True)
+            # Not binascii's: on an image of 22 MB it holds the interpreter for 44 ms, this one for 2.
+            return pybase64.b64decode(self.payload, validate=True)
         except ValueError:
-            raise InvalidImage(
-                f"{self.param}: not valid base64 (standard alphabet, padding, no line breaks).", param=self.param
-            ) from None
+            raise InvalidImage("This is not valid base64 (standard alphabet, padding, no line breaks).") from None
+
+
+def is_data_url(text: str) -> bool:
+    """Whether it claims to be one."""
+    return text[:16].partition(":")[0].strip().lower() == "data"

@@ -68,7 +68,6 @@ MESSAGE_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
 
 PART_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
     "audio_url": NEVER,
-    "file": NEVER,
     "image_embeds": NEVER,
     "input_audio": NEVER,
     "video_url": NEVER,

@@ -5,26 +5,34 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
+from huatuo_server.admission import Body
 from huatuo_server.errors import BodyTooLarge
 from huatuo_server.routes.hangup import ClientHungUp
 
 
-async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
-    """The whole body. Raises BodyTooLarge, at once where Content-Length announces it, and ClientHungUp."""
+async def read_body(scope: Scope, receive: Receive, max_bytes: int, body: Body) -> None:
+    """Fill `body`, which holds its part of the bytes in flight before it holds the bytes.
+
+    Raises BodyTooLarge or ServerBusy, at once where Content-Length announces what is too much, and ClientHungUp.
+    """
     announced = Headers(scope=scope).get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise _too_large(max_bytes)
-    body = bytearray()
+    if announced.isdecimal():
+        _admit(int(announced), max_bytes, body)
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientHungUp
-        body += message.get("body", b"")
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes)
+        chunk = message.get("body", b"")
+        _admit(len(body.received) + len(chunk), max_bytes, body)
+        body.received += chunk
         if not message.get("more_body", False):
-            return bytes(body)
+            return
 
 
-def _too_large(max_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The body is larger than {max_bytes} bytes: send fewer or smaller images.")
+def _admit(num_bytes: int, max_bytes: int, body: Body) -> None:
+    if num_bytes > max_bytes:
+        raise BodyTooLarge(
+            f"The body is larger than {max_bytes} bytes (--max-body-bytes): send fewer or smaller images, "
+            "or upload them first."
+        )
+    body.reserved.grow_to(num_bytes)

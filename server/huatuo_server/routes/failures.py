@@ -12,7 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huatuo_server.errors import InternalError, InvalidRequest, MethodNotAllowed, RequestError, RouteNotFound
+from huatuo_server.errors import (
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    RequestError,
+    RouteNotFound,
+    ServerBusy,
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +44,8 @@ def answer_failures(app: FastAPI) -> None:
 
 
 async def _request_error(_: Request, error: Exception) -> Response:
+    if isinstance(error, ServerBusy):
+        return failure_response(error, {"Retry-After": str(error.retry_after_s)})
     return failure_response(error if isinstance(error, RequestError) else internal_error(error))
 
 

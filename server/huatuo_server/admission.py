@@ -1,0 +1,82 @@
+"""The door: how many bytes and pixels may be in flight, judged before anything is decoded."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from huatuo_server.errors import ServerBusy
+
+
+class Budget:
+    """A quantity of which no more than `limit` may be in flight. unit: its name. setting: the flag that limits it."""
+
+    def __init__(self, unit: str, limit: int, setting: str) -> None:
+        self.unit = unit
+        self.limit = limit
+        self.setting = setting
+        self.in_flight = 0
+
+    def reservation(self) -> Reservation:
+        """An empty one, to be grown; `with` gives it all back."""
+        return Reservation(self)
+
+
+class Reservation:
+    """One request's part of a budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self.amount = 0
+
+    def grow_to(self, amount: int) -> None:
+        """Have `amount` in all. Raises ServerBusy, at once, where there is not as much."""
+        more = amount - self.amount
+        if more <= 0:
+            return
+        budget = self._budget
+        if budget.in_flight + more > budget.limit:
+            raise ServerBusy(
+                f"Too many {budget.unit} are in flight: at most {budget.limit} at once ({budget.setting}). Try again.",
+                reason=f"{budget.unit}_in_flight",
+            )
+        budget.in_flight += more
+        self.amount = amount
+
+    def release(self) -> None:
+        """Give all of it back; again does nothing."""
+        self._budget.in_flight -= self.amount
+        self.amount = 0
+
+    def __enter__(self) -> Reservation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class Body:
+    """A request's body and its part of the budget; both go as soon as nobody needs them."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.reserved = budget.reservation()
+        self.received = bytearray()
+
+    def take(self) -> bytearray:
+        """The bytes; whoever takes them is the only one to hold them."""
+        received, self.received = self.received, bytearray()
+        return received
+
+    def __enter__(self) -> Body:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Its images are prepared, or it failed: the next request may come in."""
+        self.received = bytearray()
+        self.reserved.release()

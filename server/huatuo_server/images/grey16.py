@@ -1,0 +1,66 @@
+"""Grey values -> a 16-bit picture from which a page can window for itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from huatuo_server.errors import ImageRefused
+from huatuo_server.images.frame import Grey
+from huatuo_server.protocol.provenance import StoredValues
+
+TOP = 65_535
+
+BAND_PIXELS = 1_000_000
+"""Converted at once, in 64-bit floats: 8 MB."""
+
+
+def grey16(pixels: Image.Image | Grey, region: tuple[int, int, int, int] | None) -> tuple[Image.Image, StoredValues]:
+    """Mode I;16, and how its numbers are read. Whole numbers that fit 16 bits are kept as they are, or shifted.
+
+    Raises ImageRefused for a colour picture.
+    """
+    if isinstance(pixels, Grey):
+        values, units, inverted = pixels.values, "HU" if pixels.hounsfield else None, pixels.inverted
+    else:
+        values, units, inverted = _one_channel(pixels), None, False
+    left, top, right, bottom = region or (0, 0, values.shape[1], values.shape[0])
+    numbers, slope, intercept = _as_16_bits(values[top:bottom, left:right])
+    facts = StoredValues(slope=slope, intercept=intercept, units=units, inverted=inverted)
+    return Image.fromarray(numbers), facts
+
+
+def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
+    channels = np.asarray(image)
+    if not (np.array_equal(channels[..., 0], channels[..., 1]) and np.array_equal(channels[..., 0], channels[..., 2])):
+        raise ImageRefused("A colour picture has no grey values: ask for the format png.")
+    return channels[..., 0]
+
+
+def _as_16_bits(values: NDArray[Any]) -> tuple[NDArray[np.uint16], float, float]:
+    """numbers * slope + intercept = values; exact for whole numbers that span less than 65,536. NaN is the lowest."""
+    low, high = _range(values)
+    if values.dtype.kind in "iub" and high - low <= TOP:
+        slope, intercept = 1.0, 0.0 if low >= 0 and high <= TOP else low
+    else:
+        slope, intercept = (high - low) / TOP or 1.0, low
+    numbers = np.empty(values.shape, np.uint16)
+    band = max(1, BAND_PIXELS // values.shape[1])
+    for top in range(0, values.shape[0], band):
+        exact = np.nan_to_num(values[top : top + band].astype(np.float64), nan=low, posinf=high, neginf=low)
+        numbers[top : top + band] = np.rint((exact - intercept) / slope)
+    return numbers, slope, intercept
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float]:
+    """The least and the greatest finite value."""
+    if values.dtype.kind != "f":
+        return float(values.min()), float(values.max())
+    finite = np.isfinite(values)
+    if not finite.any():
+        return 0.0, 0.0
+    low = values.min(where=finite, initial=np.inf)
+    return float(low), float(values.max(where=finite, initial=-np.inf))

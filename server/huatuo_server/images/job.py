@@ -1,0 +1,53 @@
+"""What a worker is asked to do with an image, and what it answers. Plain values, so that asking loads no decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from huatuo_server.families import PicturePolicy
+from huatuo_server.images.bounds import Bounds
+from huatuo_server.protocol.view import View
+
+Form = Literal["png", "gray16"]
+"""`png` is the windowed picture, `gray16` the values before any window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Read the header. The answer's facts are a `Header`'s."""
+
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Make the picture that the model sees. The payload is uint8, (size, size, 3), RGB."""
+
+    view: View
+    bounds: Bounds
+    policy: PicturePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """Make a PNG for people. max_side: pixels of its longer side, None for exactly what the model sees."""
+
+    view: View
+    bounds: Bounds
+    policy: PicturePolicy
+    max_side: int | None
+    form: Form
+
+
+Job = Inspect | Prepare | Render
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """facts: of JSON's types. seconds: what each stage took, for the metrics."""
+
+    facts: dict[str, Any]
+    payload: bytes = b""
+    seconds: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,113 @@
+"""An image's file -> what the model sees of it: through admission, the cache, and a worker."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from huatuo_server.admission import Budget
+from huatuo_server.errors import ImageWorkersFailed, InternalError, RequestError
+from huatuo_server.families import PicturePolicy
+from huatuo_server.images.bounds import Bounds
+from huatuo_server.images.cache import Picture, PictureCache
+from huatuo_server.images.content import Content
+from huatuo_server.images.identity import asked, identity, resolved
+from huatuo_server.images.job import Form, Inspect, Prepare, Render, Reply
+from huatuo_server.images.workers import ImageWorkers
+from huatuo_server.metrics import Metrics
+from huatuo_server.model_card import ModelCard
+from huatuo_server.protocol.provenance import ImageProvenance
+from huatuo_server.protocol.view import WHOLE, View
+
+STAGES = frozenset({"decode", "prepare", "render"})
+"""What a worker may report the time of."""
+
+ONE_PIXEL = bytes.fromhex(
+    "424d3a000000000000003600000028000000010000000100000001001800000000000400000000000000000000000000000000000000ffffff00"
+)
+"""A BMP."""
+
+
+class Preparation:
+    """Built once; every method may run for many requests at a time.
+
+    pixels: of all images that wait or are in work. secret: keys the identities.
+    """
+
+    def __init__(
+        self,
+        workers: ImageWorkers,
+        cache: PictureCache,
+        pixels: Budget,
+        bounds: Bounds,
+        secret: bytes,
+        metrics: Metrics,
+    ) -> None:
+        self._workers = workers
+        self._cache = cache
+        self._pixels = pixels
+        self._bounds = bounds
+        self._secret = secret
+        self._metrics = metrics
+
+    async def picture(self, content: Content, view: View, tenant: str, card: ModelCard) -> Picture:
+        """What the model sees. Raises RequestError."""
+        key = identity(content.sha256, asked(view), card.family.name, self._secret, tenant)
+        kept = self._cache.get(tenant, key)
+        self._metrics.image_cache.labels("miss" if kept is None else "hit").inc()
+        if kept is not None:
+            return kept
+        reply = await self._work(content, Prepare(view, self._bounds, card.family.picture))
+        picture = self._picture_of(reply, content.sha256, tenant, card)
+        self._cache.put(tenant, key, picture)
+        return picture
+
+    async def rendering(
+        self, content: Content, view: View, card: ModelCard, max_side: int | None, form: Form
+    ) -> tuple[bytes, ImageProvenance]:
+        """A PNG for people. max_side: pixels, None for what the model sees. Raises RequestError."""
+        reply = await self._work(content, Render(view, self._bounds, card.family.picture, max_side, form))
+        tokens = card.tokens_per_image if max_side is None else None
+        return reply.payload, _provenance(reply, content.sha256, tokens)
+
+    async def check(self) -> None:
+        """Prepare a picture of one pixel. Raises ImageWorkersFailed where the workers cannot do even that."""
+        try:
+            with Content(ONE_PIXEL) as content:
+                await self._workers.run(content, Prepare(WHOLE, self._bounds, PicturePolicy()))
+        except RequestError as error:
+            raise ImageWorkersFailed(f"the image workers failed a picture of one pixel: {error.message}") from error
+
+    def forget(self, tenant: str, sha256: str) -> None:
+        """The file was deleted: what was made of it goes as well."""
+        self._cache.forget(tenant, sha256)
+
+    async def _work(self, content: Content, job: Prepare | Render) -> Reply:
+        """The header first, and a place among the pixels in flight; then the whole."""
+        began = self._metrics.clock()
+        header = (await self._workers.run(content, Inspect(self._bounds))).facts
+        inspected = self._metrics.clock()
+        with self._pixels.reservation() as reserved:
+            num_pixels = int(header["width"]) * int(header["height"])
+            reserved.grow_to(num_pixels)
+            reply = await self._workers.run(content, job)
+        self._metrics.image_bytes.inc(content.num_bytes)
+        self._metrics.image_pixels.inc(num_pixels)
+        seconds = {stage: float(reply.seconds[stage]) for stage in STAGES & reply.seconds.keys()}
+        waited = self._metrics.clock() - inspected - sum(seconds.values())
+        for stage, spent in {"inspect": inspected - began, "wait": max(0.0, waited), **seconds}.items():
+            self._metrics.image_stage.labels(stage).observe(spent)
+        return reply
+
+    def _picture_of(self, reply: Reply, sha256: str, tenant: str, card: ModelCard) -> Picture:
+        size = card.family.picture.size_pixels
+        if len(reply.payload) != size * size * 3:
+            raise InternalError("The server failed to prepare the image.")
+        pixels = np.frombuffer(reply.payload, np.uint8).reshape(size, size, 3)
+        key = identity(sha256, resolved(reply.facts), card.family.name, self._secret, tenant)
+        return Picture(pixels, key, _provenance(reply, sha256, card.tokens_per_image))
+
+
+def _provenance(reply: Reply, sha256: str, tokens: int | None) -> ImageProvenance:
+    return cast(ImageProvenance, {"sha256": sha256, **reply.facts, "tokens": tokens})

@@ -1,0 +1,83 @@
+"""One part of a message's content -> its text, or the image that it names."""
+
+from __future__ import annotations
+
+from huatuo_server.errors import InvalidRequest
+from huatuo_server.protocol.chat_schema import FileShape, ImageUrlShape, PartShape, Role, ViewShape
+from huatuo_server.protocol.image_source import ImageRequest, ImageSource, Upload, source_of_file_data, source_of_url
+from huatuo_server.protocol.unsupported import PART_FIELDS, refuse
+from huatuo_server.protocol.view import WHOLE, View, Window
+
+KINDS = ("text", "image_url", "file")
+
+
+def content_part(part: PartShape, role: Role, prefix: str) -> str | ImageRequest:
+    """prefix: the part's JSON path with a dot at its end. Raises InvalidRequest."""
+    refuse(part.model_extra or {}, PART_FIELDS, prefix)
+    _refuse_others(part, prefix)
+    if part.type == "text":
+        if part.text is None:
+            raise _missing(f"{prefix}text")
+        return part.text
+    if role != "user":
+        raise InvalidRequest(f"{prefix}{part.type}: only user messages hold images.", param=f"{prefix}{part.type}")
+    return image_part(part, prefix)
+
+
+def image_part(part: PartShape, prefix: str = "") -> ImageRequest:
+    """The image of a part of the kind `image_url` or `file`. Raises InvalidRequest."""
+    if part.type == "text":
+        raise InvalidRequest(f"{prefix}type must be image_url or file.", param=f"{prefix}type")
+    param = f"{prefix}{part.type}"
+    shape = part.image_url if part.type == "image_url" else part.file
+    if isinstance(shape, ImageUrlShape):
+        return ImageRequest(_of_image_url(shape, param), _view(shape.view, f"{param}.view"), param)
+    if isinstance(shape, FileShape):
+        return ImageRequest(_of_file(shape, param), _view(shape.view, f"{param}.view"), param)
+    raise _missing(param)
+
+
+def _refuse_others(part: PartShape, prefix: str) -> None:
+    for other in KINDS:
+        if other != part.type and getattr(part, other) is not None:
+            raise InvalidRequest(
+                f"{prefix}{other} has no place in a part of type {part.type}.", param=f"{prefix}{other}"
+            )
+
+
+def _missing(param: str) -> InvalidRequest:
+    return InvalidRequest(f"{param} is required.", param=param)
+
+
+def _of_image_url(shape: ImageUrlShape, param: str) -> ImageSource:
+    if shape.file_id is not None and shape.url is None:
+        return Upload(shape.file_id)
+    if shape.url is not None and shape.file_id is None:
+        return source_of_url(shape.url, param)
+    raise InvalidRequest(f"{param} needs either url or file_id.", param=param)
+
+
+def _of_file(shape: FileShape, param: str) -> ImageSource:
+    if shape.file_id is not None and shape.file_data is None:
+        return Upload(shape.file_id)
+    if shape.file_data is not None and shape.file_id is None:
+        return source_of_file_data(shape.file_data, param)
+    raise InvalidRequest(f"{param} needs either file_data or file_id.", param=param)
+
+
+def _view(shape: ViewShape | None, param: str) -> View:
+    if shape is None:
+        return WHOLE
+    if shape.window is not None and shape.preset is not None:
+        raise InvalidRequest(f"{param}.preset: a preset and a window exclude each other.", param=f"{param}.preset")
+    window = None if shape.window is None else Window(float(shape.window.center), float(shape.window.width))
+    return View(shape.frame, window, shape.preset, _region(shape.region, f"{param}.region"))
+
+
+def _region(edges: list[int] | None, param: str) -> tuple[int, int, int, int] | None:
+    if edges is None:
+        return None
+    left, top, right, bottom = edges
+    if left >= right or top >= bottom:
+        raise InvalidRequest(f"{param} must be [left, top, right, bottom], with an area.", param=param)
+    return left, top, right, bottom

@@ -1,0 +1,55 @@
+"""A body of JSON -> its value, bounded; and which of its fields nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from huatuo_server.errors import InvalidRequest
+
+MAX_JSON_COMMAS = 200_000
+"""In a body, those in texts counted too; no prompt that fits a context has as many."""
+
+MAX_IGNORED_FIELDS = 100
+"""How many ignored fields are named; a request with more is not a client's but a fuzzer's."""
+
+MAX_NAME_CHARS = 64
+"""A longer name of an unknown field is cut, so that an answer cannot be made as large as a request."""
+
+
+def parse_json(body: bytes | bytearray) -> Any:
+    """Raises InvalidRequest for what is not JSON, or holds more values than a request can need.
+
+    16 MiB of empty arrays take 4 s of the event loop and 450 MB to parse. Values that stand in one another are few (the
+    parser bounds the depth), all others stand between commas, and base64 has none.
+    """
+    if body.count(b",") > MAX_JSON_COMMAS:
+        raise InvalidRequest("The body holds more JSON values than a request can need.")
+    try:
+        # Bounded in depth and in the digits of a number; NaN and Infinity are not JSON.
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
+
+
+def ignored(shape: BaseModel, also: set[str] | None = None) -> tuple[str, ...]:
+    """The JSON paths, sorted, of all fields that the shape and those in it do not know; and `also`."""
+    return tuple(sorted({*_extras(shape), *(also or ())})[:MAX_IGNORED_FIELDS])
+
+
+def _extras(shape: BaseModel, prefix: str = "") -> Iterator[str]:
+    """null says nothing, so it is not named."""
+    for name, value in (shape.model_extra or {}).items():
+        if value is not None:
+            yield prefix + (name if len(name) <= MAX_NAME_CHARS else name[:MAX_NAME_CHARS] + "…")
+    for name in shape.model_fields_set & type(shape).model_fields.keys():
+        value = getattr(shape, name)
+        if isinstance(value, BaseModel):
+            yield from _extras(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            for index, one in enumerate(value):
+                if isinstance(one, BaseModel):
+                    yield from _extras(one, f"{prefix}{name}.{index}.")

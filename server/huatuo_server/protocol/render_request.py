@@ -1,0 +1,62 @@
+"""The body of `POST /v1/images/render` -> what to render, or a 400 that names the field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from huatuo_server.errors import InvalidRequest
+from huatuo_server.protocol.chat_schema import PartShape
+from huatuo_server.protocol.content_part import image_part
+from huatuo_server.protocol.image_source import ImageRequest
+from huatuo_server.protocol.json_body import parse_json
+from huatuo_server.protocol.validation import invalid_request
+
+MAX_SIDE = 4096
+"""Pixels; more than a screen has, and still quick to write."""
+
+SIZE_SCHEMA: Final[dict[str, Any]] = {
+    "anyOf": [{"const": "model"}, {"type": "integer", "minimum": 1, "maximum": MAX_SIDE}]
+}
+
+
+class RenderRequestShape(BaseModel):
+    """`{"image": an image part as in chat, "size": "model" or pixels of the longer side, "format": "png" or "gray16"}`.
+
+    A field that is not known is refused: nothing here can be left out of a picture without its being another.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+    image: PartShape
+    size: Annotated[Any, Field(json_schema_extra=SIZE_SCHEMA)] = "model"
+    format: Literal["png", "gray16"] = "png"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderRequest:
+    """max_side: pixels of the longer side, None for exactly what the model sees."""
+
+    image: ImageRequest
+    max_side: int | None
+    form: Literal["png", "gray16"]
+
+
+def parse_render_request(body: bytes | bytearray) -> RenderRequest:
+    """Raises InvalidRequest, whose `param` is the JSON path of the field and whose message never holds its value."""
+    try:
+        shape = RenderRequestShape.model_validate(parse_json(body))
+    except ValidationError as error:
+        raise invalid_request(error) from None
+    max_side = None if shape.size == "model" else _pixels(shape.size)
+    if shape.format == "gray16" and max_side is None:
+        raise InvalidRequest("size must be a number of pixels where the format is gray16.", param="size")
+    return RenderRequest(image_part(shape.image, "image."), max_side, shape.format)
+
+
+def _pixels(size: Any) -> int:
+    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MAX_SIDE:
+        raise InvalidRequest(f'size must be "model" or a number of pixels from 1 to {MAX_SIDE}.', param="size")
+    return size
