@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 
 from huatuo_server.errors import ServerBusy
@@ -54,6 +57,31 @@ class Reservation:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.release()
+
+
+class Gate:
+    """Lets as much through at a time as `limit`, in the order in which it came; what is more goes alone."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._inside = 0
+        self._turn = asyncio.Lock()
+        self._left = asyncio.Event()
+
+    @asynccontextmanager
+    async def passing(self, amount: int) -> AsyncIterator[None]:
+        """Waits until there is room for `amount`, which is inside until the block ends."""
+        amount = min(amount, self._limit)
+        async with self._turn:
+            while self._inside + amount > self._limit:
+                self._left.clear()
+                await self._left.wait()
+            self._inside += amount
+        try:
+            yield
+        finally:
+            self._inside -= amount
+            self._left.set()
 
 
 class Body:

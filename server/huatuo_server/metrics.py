@@ -66,7 +66,7 @@ class Metrics:
         )
         self.image_stage = Histogram(
             "hgv_image_stage_seconds",
-            "Work before the engine, by stage: body (of a request); of an image read, fetch, inspect, wait (for a worker), "
+            "Work before the engine, by stage: body (a request's); of an image read, fetch, inspect, wait, "
             "decode, prepare, render.",
             ["stage"],
             registry=registry,

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from huatuo_server.images.bounds import Bounds as Bounds
 from huatuo_server.protocol.provenance import FrameFacts
 from huatuo_server.protocol.view import Window
 

@@ -23,6 +23,9 @@ _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF0 to SOF15, whose content begins with the bits of a sample."""
 
+_FIRST_ARITHMETIC = 0xC9
+"""Below it a block of 8 x 8 takes a bit at least, since the code is Huffman's. libjpeg fills what lacks with grey."""
+
 
 def opened(file: BinaryIO) -> JpegImageFile:
     """At its first picture: a phone's may have more behind it.
@@ -31,13 +34,22 @@ def opened(file: BinaryIO) -> JpegImageFile:
     """
     file.seek(0)
     data = file.read()
+    frame = 0
     for marker, place in _markers(data):
         if marker == _SCAN:
             break
-        if marker in _FRAMES and data[place + 2 : place + 3] not in (b"\x08", b""):
-            raise ImageRefused("The JPEG has more than 8 bits a sample, which is read in DICOM only. Save it as PNG.")
+        if marker in _FRAMES:
+            frame = marker
+            if data[place + 2 : place + 3] not in (b"\x08", b""):
+                raise ImageRefused(
+                    "The JPEG has more than 8 bits a sample, which is read in DICOM only. Save it as PNG."
+                )
     file.seek(0)
-    return JpegImageFile(file)
+    image = JpegImageFile(file)
+    blocks = -(-image.width // 8) * -(-image.height // 8)
+    if frame < _FIRST_ARITHMETIC and len(data) * 8 < blocks:
+        raise InvalidImage("The JPEG is damaged: it is too short for as large a picture as its header says.")
+    return image
 
 
 def check_scans(file: BinaryIO) -> None:

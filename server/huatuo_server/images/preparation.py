@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from huatuo_server.admission import Budget
+from huatuo_server.admission import Budget, Gate
 from huatuo_server.errors import ImageWorkersFailed, InternalError, RequestError
 from huatuo_server.families import PicturePolicy
 from huatuo_server.images.bounds import Bounds
@@ -22,6 +22,9 @@ from huatuo_server.protocol.view import WHOLE, View
 
 STAGES = frozenset({"decode", "prepare", "render"})
 """What a worker may report the time of."""
+
+PIXELS_A_WORKER = 10_000_000
+"""Decoded at once, on the average: the largest pictures, of half a gigabyte each, are not decoded side by side."""
 
 ONE_PIXEL = bytes.fromhex(
     "424d3a000000000000003600000028000000010000000100000001001800000000000400000000000000000000000000000000000000ffffff00"
@@ -47,6 +50,7 @@ class Preparation:
         self._workers = workers
         self._cache = cache
         self._pixels = pixels
+        self._at_once = Gate(PIXELS_A_WORKER * workers.count)
         self._bounds = bounds
         self._secret = secret
         self._metrics = metrics
@@ -91,7 +95,8 @@ class Preparation:
         with self._pixels.reservation() as reserved:
             num_pixels = int(header["width"]) * int(header["height"])
             reserved.grow_to(num_pixels)
-            reply = await self._workers.run(content, job)
+            async with self._at_once.passing(num_pixels):
+                reply = await self._workers.run(content, job)
         self._metrics.image_bytes.inc(content.num_bytes)
         self._metrics.image_pixels.inc(num_pixels)
         seconds = {stage: float(reply.seconds[stage]) for stage in STAGES & reply.seconds.keys()}

@@ -84,6 +84,7 @@ class ImageWorkers:
 
     def __init__(self, count: int, limits: WorkerLimits, events: WorkerEvents | None = None) -> None:
         events = events or WorkerEvents()
+        self.count = count
         self._inspector = _Lane(1, limits, events)
         self._makers = _Lane(count, limits, events)
 

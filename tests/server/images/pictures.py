@@ -13,8 +13,9 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from huatuo_server.errors import RequestError
+from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.decode import read_frame, read_header
-from huatuo_server.images.frame import Bounds, Frame, Grey, Header
+from huatuo_server.images.frame import Frame, Grey, Header
 from huatuo_server.images.window import shade
 from huatuo_server.protocol.view import WHOLE
 

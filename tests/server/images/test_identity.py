@@ -38,7 +38,7 @@ def test_parts_cannot_run_into_each_other() -> None:
 
 
 def test_what_was_seen_is_what_the_engine_shares() -> None:
-    """A default and the same thing asked for by name differ in what was asked only; another frame is another picture."""
+    """A default and the same thing asked for by name are one picture; another frame is another."""
     facts = {"frame": 3, "window": None, "region": None, "warnings": ["the middle one"]}
     assert resolved(facts) == resolved({**facts, "warnings": []})
     assert resolved(facts) != resolved({**facts, "frame": 4})
