@@ -17,8 +17,8 @@ from huatuo_server.admission import Budget
 from huatuo_server.errors import StorageFailed
 from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.cache import PictureCache
-from huatuo_server.images.fetch import RemoteImages
 from huatuo_server.images.preparation import Preparation
+from huatuo_server.images.remote.fetch import RemoteImages
 from huatuo_server.images.sources import Sources
 from huatuo_server.images.workers import ImageWorkers, WorkerEvents, WorkerLimits
 from huatuo_server.logs import AccessLog

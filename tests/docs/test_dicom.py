@@ -7,14 +7,14 @@ import re
 import pytest
 from pydicom.data import get_testdata_file
 
-from huatuo_server.images.dicom_file import MAX_INFLATED_BYTES
-from huatuo_server.images.image_pixel_module import COLOUR, GREY, PALETTE, RETIRED
-from huatuo_server.images.transfer_syntax import SYNTAXES
+from huatuo_server.images.dicom.file import MAX_INFLATED_BYTES
+from huatuo_server.images.dicom.image_pixel_module import COLOUR, GREY, PALETTE, RETIRED
+from huatuo_server.images.dicom.transfer_syntax import SYNTAXES
 from huatuo_server.protocol.view import PRESETS
 from tests.docs.markdown import ROOT, code_words, section, table
 
 DICOM = ROOT / "docs" / "dicom.md"
-TESTS = sorted((ROOT / "tests" / "server" / "images").glob("test_dicom*.py"))
+TESTS = sorted((ROOT / "tests" / "server" / "images" / "dicom").glob("test_dicom*.py"))
 
 
 def words(prefix: str) -> set[str]:

@@ -9,9 +9,9 @@ import pytest
 
 from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.formats import FORMATS
-from huatuo_server.images.gif import MAX_BLOCKS
-from huatuo_server.images.jpeg import MAX_SCANS
-from huatuo_server.images.png import MAX_CHUNKS
+from huatuo_server.images.plain.gif import MAX_BLOCKS
+from huatuo_server.images.plain.jpeg import MAX_SCANS
+from huatuo_server.images.plain.png import MAX_CHUNKS
 from huatuo_server.images.window import MID_GREY, PERCENTILES
 from tests.docs.markdown import ROOT, section, table
 
@@ -35,7 +35,7 @@ def test_every_row_names_tests_that_exist(row: list[str]) -> None:
     """At least one a row, as `file::function`."""
     named = [name.split("::") for name in row[3].split(", ")]
     assert named
-    assert all(function in functions_of(TESTS / file) for file, function in named)
+    assert all(function in functions_of(next(TESTS.rglob(file))) for file, function in named)
 
 
 def test_every_format_that_is_read_has_a_row() -> None:

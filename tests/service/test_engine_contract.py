@@ -19,7 +19,7 @@ from huatuo_server.errors import EngineRequestError
 from huatuo_server.families import HUATUO_34B
 from huatuo_server.images.prepare import prepare
 from tests import golden
-from tests.server.images.pictures import picture_of
+from tests.server.images.plain.pictures import picture_of
 from tests.service.running_engine import RunningEngine, deltas_of, ids_of
 from tests.service.served import EOS, scripted_engine
 

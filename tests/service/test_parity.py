@@ -10,7 +10,7 @@ from huatuo_server.engine.base import Prompt, PromptImage, Sampling
 from huatuo_server.families import HUATUO_34B
 from huatuo_server.images.prepare import prepare
 from tests import golden
-from tests.server.images.pictures import picture_of
+from tests.server.images.plain.pictures import picture_of
 from tests.service.asking import check, check_concurrently, check_streamed
 from tests.service.real import MODEL, RealServer
 from tests.service.running_engine import deltas_of

@@ -12,11 +12,12 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from huatuo_server.errors import InvalidRequest
-from huatuo_server.images import decode, dicom
+from huatuo_server.images.dicom import reader as dicom
 from huatuo_server.images.formats import sniff
 from huatuo_server.images.frame import Frame, Grey
 from huatuo_server.images.grey16 import grey16
 from huatuo_server.images.job import Inspect, Prepare, Render, Reply
+from huatuo_server.images.plain import reader as plain
 from huatuo_server.images.prepare import padding, prepare
 from huatuo_server.images.window import shade, shade_picture
 from huatuo_server.protocol.provenance import FrameFacts
@@ -46,7 +47,7 @@ class Stopwatch:
 
 def inspect(file: BinaryIO, job: Inspect) -> Reply:
     """The header's facts. Raises RequestError."""
-    read_header = dicom.read_header if _is_dicom(file) else decode.read_header
+    read_header = dicom.read_header if _is_dicom(file) else plain.read_header
     return Reply(asdict(read_header(file, job.bounds)))
 
 
@@ -81,7 +82,7 @@ def _is_dicom(file: BinaryIO) -> bool:
 
 
 def _read(file: BinaryIO, job: Prepare | Render) -> Frame:
-    read_frame = dicom.read_frame if _is_dicom(file) else decode.read_frame
+    read_frame = dicom.read_frame if _is_dicom(file) else plain.read_frame
     return read_frame(file, job.view.frame, job.bounds)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from huatuo_server.errors import BodyTooLarge
 from huatuo_server.images.content import Content
-from huatuo_server.images.fetch import Admit, RemoteImages
+from huatuo_server.images.remote.fetch import Admit, RemoteImages
 from huatuo_server.protocol.data_url import Base64
 from huatuo_server.protocol.image_source import ImageSource, RemoteUrl
 from huatuo_server.store import Store, required

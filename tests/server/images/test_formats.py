@@ -12,7 +12,7 @@ from pydicom.data import get_testdata_file
 
 from huatuo_server.errors import InvalidImage, UnsupportedImageFormat
 from huatuo_server.images.formats import FORMATS, HEAD_BYTES, format_of, sniff
-from tests.server.images.pictures import encoded, noise
+from tests.server.images.plain.pictures import encoded, noise
 
 NIBABEL = Path(nibabel.__file__).parent / "tests" / "data"
 

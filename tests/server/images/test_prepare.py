@@ -17,7 +17,7 @@ from huatuo_server.families import PicturePolicy
 from huatuo_server.images.prepare import padding, prepare
 from huatuo_server.images.tall import pillow_weights
 from tests import golden
-from tests.server.images.pictures import picture_of
+from tests.server.images.plain.pictures import picture_of
 
 POLICY = PicturePolicy()
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)

@@ -19,7 +19,7 @@ from huatuo_server.errors import InvalidRequest
 from huatuo_server.images.frame import Grey, VoiLut, WindowFunction
 from huatuo_server.images.window import shade, shade_picture
 from huatuo_server.protocol.view import PRESETS, WHOLE, View, Window
-from tests.server.images.pictures import ct_slice
+from tests.server.images.plain.pictures import ct_slice
 
 MISSING = "No window in the header: the 0.5th to 99.5th percentile is shown."
 

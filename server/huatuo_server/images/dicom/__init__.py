@@ -1,0 +1,1 @@
+"""A DICOM file -> one frame, and nothing of its patient."""

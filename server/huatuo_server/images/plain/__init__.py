@@ -1,0 +1,1 @@
+"""PNG, JPEG, WebP, BMP, TIFF and GIF -> one upright frame."""

@@ -1,0 +1,1 @@
+"""An image behind a URL -> its bytes, from listed origins alone."""
