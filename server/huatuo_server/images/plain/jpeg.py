@@ -34,32 +34,28 @@ def opened(file: BinaryIO) -> JpegImageFile:
     """
     file.seek(0)
     data = file.read()
-    frame = 0
     for marker, place in _markers(data):
         if marker == _SCAN:
             break
-        if marker in _FRAMES:
-            frame = marker
-            if data[place + 2 : place + 3] not in (b"\x08", b""):
-                raise ImageRefused(
-                    "The JPEG has more than 8 bits a sample, which is read in DICOM only. Save it as PNG."
-                )
+        if marker in _FRAMES and data[place + 2 : place + 3] not in (b"\x08", b""):
+            raise ImageRefused("The JPEG has more than 8 bits a sample, which is read in DICOM only. Save it as PNG.")
     file.seek(0)
-    image = JpegImageFile(file)
-    blocks = -(-image.width // 8) * -(-image.height // 8)
-    if frame < _FIRST_ARITHMETIC and len(data) * 8 < blocks:
-        raise InvalidImage("The JPEG is damaged: it is too short for as large a picture as its header says.")
-    return image
+    return JpegImageFile(file)
 
 
-def check_scans(file: BinaryIO) -> None:
-    """Refuse what would be decoded for minutes. Raises ImageRefused."""
+def check_scans(file: BinaryIO, size: tuple[int, int]) -> None:
+    """Refuse what would be decoded for minutes (ImageRefused), or filled with grey for want of bytes (InvalidImage)."""
     file.seek(0)
-    scans = 0
-    for marker, _ in _markers(file.read()):
+    data = file.read()
+    scans, is_huffman = 0, True
+    for marker, _ in _markers(data):
         scans += marker == _SCAN
+        is_huffman = is_huffman and not (marker in _FRAMES and marker >= _FIRST_ARITHMETIC)
         if scans > MAX_SCANS:
             raise ImageRefused(f"The JPEG has more than {MAX_SCANS} scans. Save it anew.")
+    blocks = -(-size[0] // 8) * -(-size[1] // 8)
+    if is_huffman and len(data) * 8 < blocks:
+        raise InvalidImage("The JPEG is damaged: it is too short for as large a picture as its header says.")
 
 
 def _markers(data: bytes) -> Iterator[tuple[int, int]]:

@@ -89,7 +89,7 @@ def read_frame(file: BinaryIO, frame: int | None, bounds: Bounds) -> Frame:
     """
     opened = _open(file, bounds)
     if opened.format == "JPEG":
-        jpeg.check_scans(file)
+        jpeg.check_scans(file, opened.size)
     with _damage(DAMAGED):
         _select(opened, 1 if frame is None else frame, bounds)
         turn = turn_of(opened.image)
