@@ -35,6 +35,8 @@ def grey16(pixels: Image.Image | Grey, region: tuple[int, int, int, int] | None)
 
 def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
     channels = np.asarray(image)
+    if image.mode == "L":
+        return channels
     if not (np.array_equal(channels[..., 0], channels[..., 1]) and np.array_equal(channels[..., 0], channels[..., 2])):
         raise ImageRefused("A colour picture has no grey values: ask for the format png.")
     return channels[..., 0]

@@ -106,7 +106,7 @@ def _grey_values(frame: Frame, job: Render) -> tuple[Image.Image, dict[str, Any]
 
 
 def _seen(frame: Frame, view: View) -> tuple[Image.Image, dict[str, Any]]:
-    """The frame through its window, cut to the region; RGB."""
+    """The frame through its window, cut to the region; RGB or L."""
     region = _region(view, frame.facts)
     facts: dict[str, Any] = {**frame.facts, "region": _edges(region)}
     if isinstance(frame.pixels, Grey):
@@ -114,8 +114,7 @@ def _seen(frame: Frame, view: View) -> tuple[Image.Image, dict[str, Any]]:
         facts["warnings"] = [*frame.facts["warnings"], *warnings]
     else:
         image = _windowed(frame.pixels, view, facts)
-    cut = image if region is None else image.crop(region)
-    return (cut if cut.mode == "RGB" else cut.convert("RGB")), facts
+    return (image if region is None else image.crop(region)), facts
 
 
 def _windowed(image: Image.Image, view: View, facts: dict[str, Any]) -> Image.Image:

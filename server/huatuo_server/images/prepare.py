@@ -20,7 +20,7 @@ TALL: Final = 2
 def prepare(image: Image.Image, policy: PicturePolicy) -> NDArray[np.uint8]:
     """Pad to a square with the image centred (integer division), then resize bicubically.
 
-    image: mode RGB. Returns uint8 of shape (size, size, 3).
+    image: mode RGB, or L where all channels would be alike. Returns uint8 of shape (size, size, 3).
 
     Pillow resizes along the rows first and rounds to 8 bits before it resizes along the columns. So the real rows can
     be brought to the final width on their own, laid in a column of the square's height, and that be resized.
@@ -28,9 +28,10 @@ def prepare(image: Image.Image, policy: PicturePolicy) -> NDArray[np.uint8]:
     size, side = policy.size_pixels, max(image.size)
     column = Image.new("RGB", (size, side), policy.pad_rgb)
     if image.width == side:
+        # Grey becomes colour here, where it is small: one channel is a third of the work.
         column.paste(_to_width(image, size), (0, (side - image.height) // 2))
     elif image.height > TALL * image.width:
-        first, columns = narrowed(image, policy)
+        first, columns = narrowed(image if image.mode == "RGB" else image.convert("RGB"), policy)
         column.paste(columns, (first, 0))
     else:
         _paste_padded(column, image, policy)

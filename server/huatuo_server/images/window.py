@@ -55,12 +55,12 @@ def shade(grey: Grey, view: View) -> tuple[Image.Image, WindowFacts | None, list
 
 
 def shade_picture(image: Image.Image, window: Window) -> Image.Image:
-    """An 8-bit picture of mode RGB through a window, each channel alike, by LINEAR_EXACT.
+    """An 8-bit picture of mode RGB or L through a window, each channel alike, by LINEAR_EXACT.
 
     Raises InvalidRequest (param `view.window`).
     """
     _check(window, "LINEAR_EXACT")
-    return image.point(linear_exact(np.arange(256), window).tolist() * 3)
+    return image.point(linear_exact(np.arange(256), window).tolist() * len(image.getbands()))
 
 
 @_unworried

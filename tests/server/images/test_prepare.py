@@ -17,7 +17,7 @@ from huatuo_server.families import PicturePolicy
 from huatuo_server.images.prepare import padding, prepare
 from huatuo_server.images.tall import pillow_weights
 from tests import golden
-from tests.server.images.plain.pictures import picture_of
+from tests.server.images.plain.pictures import frame_of
 
 POLICY = PicturePolicy()
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
@@ -42,7 +42,8 @@ def random_picture(size: tuple[int, int], *, extreme: bool = False) -> Image.Ima
 @pytest.mark.parametrize("name", sorted(golden.pixel_digests()))
 def test_golden_pixels(name: str) -> None:
     """Normalised in float32, every golden picture hashes to the reference's tensor."""
-    image = picture_of((golden.IMAGES / name).read_bytes())
+    image = frame_of((golden.IMAGES / name).read_bytes()).pixels
+    assert isinstance(image, Image.Image)
     scaled = (prepare(image, POLICY) * (1 / 255)).astype(np.float32)
     tensor = np.ascontiguousarray(((scaled - MEAN) / STD).transpose(2, 0, 1))
     assert hashlib.sha256(tensor.tobytes()).hexdigest() == golden.pixel_digests()[name]
@@ -61,6 +62,14 @@ def test_the_square_need_not_be_built(size: tuple[int, int], *, extreme: bool) -
     assert prepared.shape == (336, 336, 3)
     assert prepared.dtype == np.uint8
     assert np.array_equal(prepared, naive(image))
+
+
+@pytest.mark.parametrize("size", [(300, 200), (200, 300), (100, 350), (336, 336), (1, 1)])
+def test_grey_in_one_channel_is_grey_in_three(size: tuple[int, int]) -> None:
+    """Mode L gives the bits that the same picture in RGB gives, padding in colour included."""
+    grey = random_picture(size).convert("L")
+
+    assert np.array_equal(prepare(grey, POLICY), naive(grey.convert("RGB")))
 
 
 @settings(deadline=None, max_examples=60)

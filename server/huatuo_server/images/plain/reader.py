@@ -201,8 +201,8 @@ def _values_of_bytes(image: Image.Image) -> NDArray[np.uint16]:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    # A conversion to the mode that it has would be a copy.
-    return image if image.mode == "RGB" else image.convert("RGB")
+    """Grey stays one channel: three alike would cost three times as much to resize."""
+    return image if image.mode in ("RGB", "L") else image.convert("RGB")
 
 
 def _facts(opened: _Opened, frame: int | None, pixels: Image.Image | Grey, turn: Turn | None) -> FrameFacts:

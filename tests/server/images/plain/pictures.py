@@ -72,15 +72,14 @@ def picture_of(data: bytes) -> Image.Image:
     """The first frame of an 8-bit file; fails for grey values."""
     pixels = frame_of(data).pixels
     assert isinstance(pixels, Image.Image)
-    return pixels
+    return pixels.convert("RGB")
 
 
 def seen(data: bytes, number: int | None = None) -> NDArray[np.uint8]:
     """What is shown of a file where nothing is asked: rows, columns, RGB."""
     pixels = frame_of(data, number).pixels
-    image = shade(pixels, WHOLE)[0].convert("RGB") if isinstance(pixels, Grey) else pixels
-    assert image.mode == "RGB"
-    return np.asarray(image)
+    image = shade(pixels, WHOLE)[0] if isinstance(pixels, Grey) else pixels
+    return np.asarray(image.convert("RGB"))
 
 
 def error_of(data: bytes, number: int | None = None, **bounds: int) -> RequestError:
