@@ -104,8 +104,8 @@ fuzz: setup ## damaged images by the hundred thousand: pixels or one of our erro
 
 check-long: drills fuzz ## all drills, and the long fuzz
 
-benchmark-images: setup ## images a second, against stock vLLM's path in the same run
-	$(BIN)/python -m benchmarks.images
+benchmark-images: setup ## images a second, against stock vLLM's path in the same run; three minutes, on a quiet machine
+	$(BIN)/python -m benchmarks.images $(ARGS)
 
 test-gpu: setup ## run the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)

@@ -36,7 +36,7 @@ def ask() -> Iterator[Ask]:
     causes: list[str] = []
 
     async def status(content: bytes) -> int:
-        with Content(content) as file:
+        with Content([content]) as file:
             try:
                 await workers.run(file, Inspect(BOUNDS))
                 reply = await workers.run(file, Prepare(WHOLE, BOUNDS, HUATUO_34B.picture))

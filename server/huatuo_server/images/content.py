@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections.abc import Iterable
 from types import TracebackType
 
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -12,20 +13,24 @@ SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SE
 
 
 class Content:
-    """`with Content(data) as content:` holds a copy in an anonymous file (memfd_create(2)), which is on no disk.
+    """`with Content(pieces) as content:` holds a copy in an anonymous file (memfd_create(2)), which is on no disk.
 
     sha256: of the bytes, hex. fd: open until the block ends, or the object does: it may be made in a thread that
     nobody waits for any more.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, pieces: Iterable[bytes]) -> None:
         self.fd = -1
-        self.num_bytes = len(data)
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        self.num_bytes = 0
+        digest = hashlib.sha256()
         self.fd = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self.fd, rest) :]
+        for piece in pieces:
+            self.num_bytes += len(piece)
+            digest.update(piece)
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(self.fd, rest) :]
+        self.sha256 = digest.hexdigest()
         fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, SEALS)
 
     def close(self) -> None:

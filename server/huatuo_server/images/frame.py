@@ -49,7 +49,10 @@ class Grey:
 
 @dataclass(slots=True)
 class Frame:
-    """pixels: an 8-bit picture, mode RGB or, where it is grey, L; or grey values. facts: as far as reading tells them; window is None yet."""
+    """pixels: an 8-bit picture, mode RGB or, where it is grey, L; or grey values.
+
+    facts: as far as reading tells them; window is None yet.
+    """
 
     pixels: Image.Image | Grey
     facts: FrameFacts

@@ -78,7 +78,7 @@ class Preparation:
     async def check(self) -> None:
         """Prepare a picture of one pixel. Raises ImageWorkersFailed where the workers cannot do even that."""
         try:
-            with Content(ONE_PIXEL) as content:
+            with Content([ONE_PIXEL]) as content:
                 await self._workers.run(content, Prepare(WHOLE, self._bounds, PicturePolicy()))
         except RequestError as error:
             raise ImageWorkersFailed(f"the image workers failed a picture of one pixel: {error.message}") from error

@@ -33,7 +33,7 @@ class Sources:
         if isinstance(source, RemoteUrl):
             with stage("fetch"):
                 data = await self.remote.fetch(source.url, admit)
-                return await asyncio.to_thread(Content, data)
+                return await asyncio.to_thread(Content, [data])
         with stage("read"):
             if isinstance(source, Base64):
                 self._check_size(source.num_bytes)
@@ -55,4 +55,4 @@ def _decoded(source: Base64) -> Content:
 
 def _stored(store: Store, tenant: str, file_id: str) -> Content:
     with store.open(tenant, file_id) as file:
-        return Content(file.read())
+        return Content([file.read()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -11,6 +11,7 @@ from huatuo_server.protocol.chat_schema import ChatRequestShape, MessageShape, R
 from huatuo_server.protocol.content_part import content_part
 from huatuo_server.protocol.image_source import ImageRequest
 from huatuo_server.protocol.json_body import ignored, parse_json
+from huatuo_server.protocol.payloads import Payloads
 from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, REQUEST_FIELDS, refuse
 from huatuo_server.protocol.validation import invalid_request
 
@@ -50,10 +51,11 @@ class ChatRequest:
 
 def parse_chat_request(body: bytes | bytearray, *, max_images: int, vocab_size: int) -> ChatRequest:
     """Raises InvalidRequest, whose `param` is the JSON path of the field and whose message never holds its value."""
-    shape = _shape(body)
+    payloads = Payloads()
+    shape = _shape(payloads.set_aside(body))
     refuse(shape.model_extra or {}, REQUEST_FIELDS)
     _check_ranges(shape, vocab_size)
-    messages = tuple(_message(index, message) for index, message in enumerate(shape.messages))
+    messages = tuple(_whole(_message(index, message), payloads) for index, message in enumerate(shape.messages))
     _check_conversation(messages, max_images)
     return ChatRequest(
         model=shape.model,
@@ -108,6 +110,11 @@ def _message(index: int, shape: MessageShape) -> ChatMessage:
     parts = [content_part(part, shape.role, f"{prefix}content.{number}.") for number, part in enumerate(shape.content)]
     text = "\n".join(part for part in parts if isinstance(part, str))
     return ChatMessage(shape.role, text, tuple(part for part in parts if isinstance(part, ImageRequest)))
+
+
+def _whole(message: ChatMessage, payloads: Payloads) -> ChatMessage:
+    images = tuple(payloads.put_back(image) for image in message.images)
+    return replace(message, text=payloads.restored(message.text), images=images)
 
 
 def _check_conversation(messages: tuple[ChatMessage, ...], max_images: int) -> None:

@@ -12,6 +12,7 @@ from huatuo_server.protocol.chat_schema import PartShape
 from huatuo_server.protocol.content_part import image_part
 from huatuo_server.protocol.image_source import ImageRequest
 from huatuo_server.protocol.json_body import parse_json
+from huatuo_server.protocol.payloads import Payloads
 from huatuo_server.protocol.validation import invalid_request
 
 MAX_SIDE = 4096
@@ -46,14 +47,15 @@ class RenderRequest:
 
 def parse_render_request(body: bytes | bytearray) -> RenderRequest:
     """Raises InvalidRequest, whose `param` is the JSON path of the field and whose message never holds its value."""
+    payloads = Payloads()
     try:
-        shape = RenderRequestShape.model_validate(parse_json(body))
+        shape = RenderRequestShape.model_validate(parse_json(payloads.set_aside(body)))
     except ValidationError as error:
         raise invalid_request(error) from None
     max_side = None if shape.size == "model" else _pixels(shape.size)
     if shape.format == "gray16" and max_side is None:
         raise InvalidRequest("size must be a number of pixels where the format is gray16.", param="size")
-    return RenderRequest(image_part(shape.image, "image."), max_side, shape.format)
+    return RenderRequest(payloads.put_back(image_part(shape.image, "image.")), max_side, shape.format)
 
 
 def _pixels(size: Any) -> int:

@@ -14,14 +14,14 @@ DATA = bytes(range(256)) * 1000
 
 def test_what_went_in_can_be_read_by_its_descriptor() -> None:
     """Every byte, its length and its hash."""
-    with Content(DATA) as content:
+    with Content([DATA]) as content:
         assert os.pread(content.fd, len(DATA) + 1, 0) == DATA
         assert (content.num_bytes, content.sha256) == (len(DATA), hashlib.sha256(DATA).hexdigest())
 
 
 def test_nobody_can_change_it() -> None:
     """A decoder that a file has taken over can neither write to it nor cut it short under another's reading."""
-    with Content(DATA) as content:
+    with Content([DATA]) as content:
         with pytest.raises(PermissionError):
             os.pwrite(content.fd, b"x", 0)
         with pytest.raises(PermissionError):
@@ -30,9 +30,9 @@ def test_nobody_can_change_it() -> None:
 
 def test_the_memory_goes_with_the_block_or_the_object() -> None:
     """The descriptor is closed at the end of the block, and where the object was made for nobody."""
-    with Content(DATA) as content:
+    with Content([DATA]) as content:
         closed = content.fd
-    abandoned = Content(DATA)
+    abandoned = Content([DATA])
     dropped = abandoned.fd
     del abandoned
 

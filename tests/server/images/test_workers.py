@@ -52,7 +52,7 @@ class Pool:
         self._begun.set()
 
     async def do(self, data: bytes = SMALL, job: Job = PICTURE) -> Reply:
-        with Content(data) as content:
+        with Content([data]) as content:
             return await self.workers.run(content, job)
 
     async def at_work(self, data: bytes = SMALL) -> asyncio.Task[Reply]:

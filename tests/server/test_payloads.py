@@ -1,0 +1,100 @@
+"""Long base64 in a body is set aside before the body is parsed, and nobody can tell but by the time."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from typing import Any
+
+import pytest
+
+from huatuo_server.errors import InvalidImage, InvalidRequest
+from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
+from huatuo_server.protocol.data_url import PIECE_CHARS, Base64
+from huatuo_server.protocol.payloads import MAX_MARKS, MIN_BYTES, Payloads
+
+LONG = os.urandom(3 * PIECE_CHARS)
+ENCODED = base64.b64encode(LONG).decode()
+URL = f"data:image/png;base64,{ENCODED}"
+
+
+def parsed(content: Any, **fields: Any) -> ChatRequest:
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": content}], **fields}).encode()
+    return parse_chat_request(bytearray(body), max_images=6, vocab_size=100)
+
+
+def part(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def file_of(request: ChatRequest, number: int = 0) -> bytes:
+    source = request.messages[0].images[number].source
+    assert isinstance(source, Base64)
+    return b"".join(source.content())
+
+
+def test_a_long_payload_is_a_view_of_the_body() -> None:
+    """It was copied nowhere, and decodes to the same bytes; its length is known before."""
+    request = parsed([part(URL), {"type": "text", "text": "x"}])
+
+    source = request.messages[0].images[0].source
+    assert isinstance(source, Base64)
+    assert isinstance(source.payload, memoryview)
+    assert (file_of(request), source.num_bytes) == (LONG, len(LONG))
+
+
+def test_each_image_keeps_its_own() -> None:
+    """Several long ones, a short one, and one in a `file` part."""
+    others = [os.urandom(MIN_BYTES), os.urandom(100), os.urandom(MIN_BYTES)]
+    urls = [f"data:;base64,{base64.b64encode(one).decode()}" for one in others]
+    request = parsed([*map(part, urls), {"type": "file", "file": {"file_data": URL}}])
+
+    assert [file_of(request, number) for number in range(4)] == [*others, LONG]
+
+
+def test_in_a_message_it_stays_text() -> None:
+    """Word for word, whatever stands around it."""
+    assert parsed(f"Look: {URL} and {URL}!").messages[0].text == f"Look: {URL} and {URL}!"
+
+
+def test_an_escaped_slash_is_read_as_json_has_it() -> None:
+    """PHP writes base64 so."""
+    text = json.dumps({"model": "m", "messages": [{"role": "user", "content": [part(URL)]}]}).replace("/", "\\/")
+
+    request = parse_chat_request(bytearray(text.encode()), max_images=6, vocab_size=100)
+
+    assert file_of(request) == LONG
+
+
+@pytest.mark.parametrize("body", [b'{"a": ";base64,' + b"A" * MIN_BYTES, b";base64," * 9, b';base64,";base64,'])
+def test_what_is_not_json_is_still_told_so(body: bytes) -> None:
+    """A mark without an end changes nothing."""
+    assert Payloads().set_aside(body) == body
+    with pytest.raises(InvalidRequest, match="not valid JSON"):
+        parse_chat_request(body, max_images=6, vocab_size=100)
+
+
+def test_marks_without_end_are_not_looked_at_for_ever() -> None:
+    """Past the limit, what remains is parsed as it is."""
+    body = b'";base64,"' * MAX_MARKS + URL.encode() + b'"'
+
+    assert Payloads().set_aside(body) == body
+
+
+@pytest.mark.parametrize("wrong", ["!", "=", "\n", "é"])
+@pytest.mark.parametrize("place", [0, PIECE_CHARS - 1, PIECE_CHARS, len(ENCODED) - 5])
+def test_what_is_not_base64_is_refused_wherever_it_stands(wrong: str, place: int) -> None:
+    """At the seams of the pieces too; padding is for the end alone."""
+    url = "data:;base64," + ENCODED[:place] + wrong + ENCODED[place + 1 :]
+
+    with pytest.raises((InvalidImage, InvalidRequest)):
+        file_of(parsed([part(url)]))
+
+
+def test_padding_at_a_seam_is_not_an_end() -> None:
+    """Two padded texts in a row are not base64, though each would be."""
+    first = base64.b64encode(os.urandom(PIECE_CHARS // 4 * 3 - 1)).decode()
+
+    with pytest.raises(InvalidImage):
+        list(Base64(first + "AAAA").content())
