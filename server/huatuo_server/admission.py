@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from types import TracebackType
 
 from huatuo_server.errors import ServerBusy
@@ -31,19 +29,21 @@ class Reservation:
         self._budget = budget
         self.amount = 0
 
-    def grow_to(self, amount: int) -> None:
-        """Have `amount` in all. Raises ServerBusy, at once, where there is not as much."""
-        more = amount - self.amount
-        if more <= 0:
-            return
+    def check(self, amount: int) -> None:
+        """Raises ServerBusy, at once, where there is not enough to have `amount` in all."""
         budget = self._budget
-        if budget.in_flight + more > budget.limit:
+        if budget.in_flight + amount - self.amount > budget.limit:
             raise ServerBusy(
                 f"Too many {budget.unit} are in flight: at most {budget.limit} at once ({budget.setting}). Try again.",
                 reason=f"{budget.unit}_in_flight",
             )
-        budget.in_flight += more
-        self.amount = amount
+
+    def grow_to(self, amount: int) -> None:
+        """Have `amount` in all; less than there is changes nothing. Raises ServerBusy."""
+        if amount > self.amount:
+            self.check(amount)
+            self._budget.in_flight += amount - self.amount
+            self.amount = amount
 
     def release(self) -> None:
         """Give all of it back; again does nothing."""
@@ -68,20 +68,19 @@ class Gate:
         self._turn = asyncio.Lock()
         self._left = asyncio.Event()
 
-    @asynccontextmanager
-    async def passing(self, amount: int) -> AsyncIterator[None]:
-        """Waits until there is room for `amount`, which is inside until the block ends."""
+    async def enter(self, amount: int) -> None:
+        """Waits until there is room for `amount`."""
         amount = min(amount, self._limit)
         async with self._turn:
             while self._inside + amount > self._limit:
                 self._left.clear()
                 await self._left.wait()
             self._inside += amount
-        try:
-            yield
-        finally:
-            self._inside -= amount
-            self._left.set()
+
+    def leave(self, amount: int) -> None:
+        """The same amount goes out."""
+        self._inside -= min(amount, self._limit)
+        self._left.set()
 
 
 class Body:

@@ -20,6 +20,7 @@ from huatuo_server.errors import SettingsError
 PREFIX = "HUATUO_"
 
 MEBIBYTE = 1024 * 1024
+DAY_S = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,14 @@ class Settings(BaseModel):
         default=512 * MEBIBYTE, ge=256 * MEBIBYTE, description="memory of one such process; an image over it is a 422"
     )
     image_cpu_s: Annotated[float, Flag("SECONDS", "images")] = Field(
-        default=2.0, gt=0, allow_inf_nan=False, description="processor time of one image; more is a 422"
+        default=2.0, gt=0, le=DAY_S, allow_inf_nan=False, description="processor time of one image; more is a 422"
     )
     image_timeout_s: Annotated[float, Flag("SECONDS", "images")] = Field(
-        default=10.0, gt=0, allow_inf_nan=False, description="wall time of one image once begun; more is a 504"
+        default=10.0,
+        gt=0,
+        le=DAY_S,
+        allow_inf_nan=False,
+        description="wall time of one image once begun; more is a 504",
     )
     image_cache_bytes: Annotated[int, Flag("BYTES", "images")] = Field(
         default=128 * MEBIBYTE, ge=0, description="memory for prepared images that may come again; 0 turns it off"
@@ -123,7 +128,7 @@ class Settings(BaseModel):
         default=None, description="keep uploads of POST /v1/files here; default: uploads are off"
     )
     file_ttl_s: Annotated[int, Flag("SECONDS", "files")] = Field(
-        default=24 * 3600, ge=1, description="how long an upload is kept"
+        default=DAY_S, ge=1, description="how long an upload is kept"
     )
     file_quota_bytes: Annotated[int, Flag("BYTES", "files")] = Field(
         default=1024 * MEBIBYTE, ge=1, description="bytes of uploads that one tenant may keep; more is a 413"
@@ -133,7 +138,7 @@ class Settings(BaseModel):
         description="fetch image URLs of these origins, such as https://pacs.example.org; default: fetch nothing",
     )
     remote_timeout_s: Annotated[float, Flag("SECONDS", "files")] = Field(
-        default=10.0, gt=0, allow_inf_nan=False, description="time for fetching one image"
+        default=10.0, gt=0, le=DAY_S, allow_inf_nan=False, description="time for fetching one image"
     )
     scripted: Annotated[Path | None, Flag("FILE", None)] = Field(
         default=None, description="play this script instead of a model (for tests)"
@@ -150,8 +155,10 @@ class Settings(BaseModel):
         """What one request may bring must fit what all together may: else it would be told to try again for ever."""
         if self.max_bytes_in_flight < self.max_body_bytes:
             raise ValueError("max_bytes_in_flight must be at least max_body_bytes")
-        if self.max_pixels_in_flight < self.max_image_pixels:
-            raise ValueError("max_pixels_in_flight must be at least max_image_pixels")
+        if self.max_bytes_in_flight < self.max_image_bytes * self.max_images_per_request:
+            raise ValueError("max_bytes_in_flight must be at least max_image_bytes times max_images_per_request")
+        if self.max_pixels_in_flight < self.max_image_pixels * self.max_images_per_request:
+            raise ValueError("max_pixels_in_flight must be at least max_image_pixels times max_images_per_request")
         return self
 
     @property

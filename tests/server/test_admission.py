@@ -66,11 +66,12 @@ def test_a_gate_lets_as_much_through_as_it_may_and_the_largest_alone() -> None:
     seen: list[list[int]] = []
 
     async def pass_through(gate: Gate, amount: int) -> None:
-        async with gate.passing(amount):
-            inside.append(amount)
-            await asyncio.sleep(0)
-            seen.append(sorted(inside))
-            inside.remove(amount)
+        await gate.enter(amount)
+        inside.append(amount)
+        await asyncio.sleep(0)
+        seen.append(sorted(inside))
+        inside.remove(amount)
+        gate.leave(amount)
 
     async def scene() -> None:
         gate = Gate(10)
@@ -91,16 +92,17 @@ def test_who_gives_up_before_the_gate_holds_nobody_up() -> None:
         passed = asyncio.Event()
 
         async def pass_through() -> None:
-            async with gate.passing(10):
-                passed.set()
+            await gate.enter(10)
+            passed.set()
 
-        async with gate.passing(10):
-            leaving = asyncio.create_task(pass_through())
-            staying = asyncio.create_task(pass_through())
-            await asyncio.sleep(0)
-            leaving.cancel()
-            await asyncio.gather(leaving, return_exceptions=True)
-            assert not passed.is_set()
+        await gate.enter(10)
+        leaving = asyncio.create_task(pass_through())
+        staying = asyncio.create_task(pass_through())
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        assert not passed.is_set()
+        gate.leave(10)
         await asyncio.wait_for(staying, 5)
         assert passed.is_set()
 

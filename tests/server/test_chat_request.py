@@ -321,7 +321,7 @@ WRONG: list[tuple[Any, str | None]] = [
     (user({"type": "image_url", "image_url": {"uri": PNG}}), "messages.0.content.0.image_url"),
     (user(image(PNG, file_id=CANARY)), "messages.0.content.0.image_url"),
     (user(image(PNG, view=CANARY)), "messages.0.content.0.image_url.view"),
-    (user(image(PNG, view={"windows": CANARY})), "messages.0.content.0.image_url.view.windows"),
+    (user(image(PNG, view={"windows": CANARY})), "messages.0.content.0.image_url.view"),
     (user(image(PNG, view={"frame": 0})), "messages.0.content.0.image_url.view.frame"),
     (user(image(PNG, view={"window": {"center": 1, "width": 0}})), "messages.0.content.0.image_url.view.window.width"),
     (user(image(PNG, view={"window": {"center": 1}})), "messages.0.content.0.image_url.view.window.width"),

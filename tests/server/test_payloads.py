@@ -12,7 +12,7 @@ import pytest
 from huatuo_server.errors import InvalidImage, InvalidRequest
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
 from huatuo_server.protocol.data_url import PIECE_CHARS, Base64
-from huatuo_server.protocol.payloads import MAX_MARKS, MIN_BYTES, Payloads
+from huatuo_server.protocol.payloads import MAX_PAYLOADS, MIN_BYTES, Payloads
 
 LONG = os.urandom(3 * PIECE_CHARS)
 ENCODED = base64.b64encode(LONG).decode()
@@ -20,7 +20,7 @@ URL = f"data:image/png;base64,{ENCODED}"
 
 
 def parsed(content: Any, **fields: Any) -> ChatRequest:
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": content}], **fields}).encode()
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": content}]} | fields).encode()
     return parse_chat_request(bytearray(body), max_images=6, vocab_size=100)
 
 
@@ -58,6 +58,23 @@ def test_in_a_message_it_stays_text() -> None:
     assert parsed(f"Look: {URL} and {URL}!").messages[0].text == f"Look: {URL} and {URL}!"
 
 
+@pytest.mark.parametrize("field", ["stop", "model"])
+def test_where_no_image_stands_it_is_judged_as_it_is(field: str) -> None:
+    """A stop string or a name does not become shorter by looking like an image."""
+    if field == "stop":
+        with pytest.raises(InvalidRequest, match="stop"):
+            parsed("x", stop=URL)
+    else:
+        assert parsed("x", model=URL).model == URL
+
+
+def test_many_texts_that_look_like_images_stay_texts() -> None:
+    """All their letters come back; none is looked for among the others."""
+    texts = [{"type": "text", "text": f"data:;base64,{'A' * MIN_BYTES}"} for _ in range(200)]
+
+    assert len(parsed(texts).messages[0].text) > 200 * MIN_BYTES
+
+
 def test_an_escaped_slash_is_read_as_json_has_it() -> None:
     """PHP writes base64 so."""
     text = json.dumps({"model": "m", "messages": [{"role": "user", "content": [part(URL)]}]}).replace("/", "\\/")
@@ -67,7 +84,9 @@ def test_an_escaped_slash_is_read_as_json_has_it() -> None:
     assert file_of(request) == LONG
 
 
-@pytest.mark.parametrize("body", [b'{"a": ";base64,' + b"A" * MIN_BYTES, b";base64," * 9, b';base64,";base64,'])
+@pytest.mark.parametrize(
+    "body", [b'{"a": "data:;base64,' + b"A" * MIN_BYTES, b'"data:;base64,' * 9, b'data:;base64,"data:;base64,";']
+)
 def test_what_is_not_json_is_still_told_so(body: bytes) -> None:
     """A mark without an end changes nothing."""
     assert Payloads().set_aside(body) == body
@@ -77,7 +96,7 @@ def test_what_is_not_json_is_still_told_so(body: bytes) -> None:
 
 def test_marks_without_end_are_not_looked_at_for_ever() -> None:
     """Past the limit, what remains is parsed as it is."""
-    body = b'";base64,"' * MAX_MARKS + URL.encode() + b'"'
+    body = b'"data:;base64,"' * MAX_PAYLOADS + URL.encode() + b'"'
 
     assert Payloads().set_aside(body) == body
 

@@ -132,6 +132,8 @@ def test_limits_that_contradict_each_other_stop_the_start() -> None:
         load({"max_body_bytes": "2000", "max_bytes_in_flight": "1000"}, {})
     with pytest.raises(SettingsError, match="max_pixels_in_flight must be at least max_image_pixels"):
         load({"max_pixels_in_flight": "1000"}, {})
+    with pytest.raises(SettingsError, match="max_bytes_in_flight must be at least max_image_bytes times"):
+        load({"max_images_per_request": "9"}, {})
 
 
 def test_a_list_is_one_text_with_commas() -> None:

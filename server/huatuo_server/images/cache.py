@@ -27,6 +27,8 @@ class PictureCache:
         self._max_bytes = max_bytes
         self._num_bytes = 0
         self._pictures: OrderedDict[tuple[str, str], Picture] = OrderedDict()
+        self.num_forgotten = 0
+        """How often something was to be forgotten; a picture begun before then is not to be put."""
 
     def get(self, tenant: str, key: str) -> Picture | None:
         """The picture, now the most recently used; None where there is none."""
@@ -45,6 +47,7 @@ class PictureCache:
 
     def forget(self, tenant: str, sha256: str) -> None:
         """Drop all pictures of this tenant's file, which was deleted."""
+        self.num_forgotten += 1
         for key in [key for key, one in self._pictures.items() if key[0] == tenant]:
             if self._pictures[key].provenance["sha256"] == sha256:
                 self._drop(key)

@@ -43,8 +43,13 @@ def _one_channel(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _as_16_bits(values: NDArray[Any]) -> tuple[NDArray[np.uint16], float, float]:
-    """numbers * slope + intercept = values; exact for whole numbers that span less than 65,536. NaN is the lowest."""
+    """numbers * slope + intercept = values; exact for whole numbers that span less than 65,536. NaN is the lowest.
+
+    Raises ImageRefused.
+    """
     low, high = _range(values)
+    if not np.isfinite(high - low):
+        raise ImageRefused("The image's values span more than a number can hold.")
     if values.dtype.kind in "iub" and high - low <= TOP:
         slope, intercept = 1.0, 0.0 if low >= 0 and high <= TOP else low
     else:

@@ -16,9 +16,10 @@ Form = Literal["png", "gray16"]
 
 @dataclass(frozen=True, slots=True)
 class Inspect:
-    """Read the header. The answer's facts are a `Header`'s."""
+    """Read the header, of the frame that is meant. The answer's facts are a `Header`'s."""
 
     bounds: Bounds
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

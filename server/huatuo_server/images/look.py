@@ -47,8 +47,9 @@ class Stopwatch:
 
 def inspect(file: BinaryIO, job: Inspect) -> Reply:
     """The header's facts. Raises RequestError."""
-    read_header = dicom.read_header if _is_dicom(file) else plain.read_header
-    return Reply(asdict(read_header(file, job.bounds)))
+    if _is_dicom(file):
+        return Reply(asdict(dicom.read_header(file, job.bounds)))
+    return Reply(asdict(plain.read_header(file, job.frame, job.bounds)))
 
 
 def make_picture(file: BinaryIO, job: Prepare) -> Reply:
@@ -69,6 +70,8 @@ def render(file: BinaryIO, job: Render) -> Reply:
         frame = _read(file, job)
     with watch.stage("render"):
         image, facts = _rendered(frame, job)
+        # No reader's left-overs: a profile or a comment of the file's would go along.
+        image.info = {}
         file_out = io.BytesIO()
         # The least compression: the time is the user's, and the wire is a local one.
         image.save(file_out, "PNG", compress_level=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import numpy as np
@@ -19,6 +20,8 @@ from huatuo_server.metrics import Metrics
 from huatuo_server.model_card import ModelCard
 from huatuo_server.protocol.provenance import ImageProvenance
 from huatuo_server.protocol.view import WHOLE, View
+
+FACTS = frozenset(ImageProvenance.__annotations__)
 
 STAGES = frozenset({"decode", "prepare", "render"})
 """What a worker may report the time of."""
@@ -62,9 +65,11 @@ class Preparation:
         self._metrics.image_cache.labels("miss" if kept is None else "hit").inc()
         if kept is not None:
             return kept
+        num_forgotten = self._cache.num_forgotten
         reply = await self._work(content, Prepare(view, self._bounds, card.family.picture))
         picture = self._picture_of(reply, content.sha256, tenant, card)
-        self._cache.put(tenant, key, picture)
+        if self._cache.num_forgotten == num_forgotten:
+            self._cache.put(tenant, key, picture)
         return picture
 
     async def rendering(
@@ -90,13 +95,10 @@ class Preparation:
     async def _work(self, content: Content, job: Prepare | Render) -> Reply:
         """The header first, and a place among the pixels in flight; then the whole."""
         began = self._metrics.clock()
-        header = (await self._workers.run(content, Inspect(self._bounds))).facts
+        header = (await self._workers.run(content, Inspect(self._bounds, job.view.frame))).facts
         inspected = self._metrics.clock()
-        with self._pixels.reservation() as reserved:
-            num_pixels = int(header["width"]) * int(header["height"])
-            reserved.grow_to(num_pixels)
-            async with self._at_once.passing(num_pixels):
-                reply = await self._workers.run(content, job)
+        num_pixels = int(header["width"]) * int(header["height"])
+        reply = await asyncio.shield(await self._begin(content, job, num_pixels))
         self._metrics.image_bytes.inc(content.num_bytes)
         self._metrics.image_pixels.inc(num_pixels)
         seconds = {stage: float(reply.seconds[stage]) for stage in STAGES & reply.seconds.keys()}
@@ -104,6 +106,28 @@ class Preparation:
         for stage, spent in {"inspect": inspected - began, "wait": max(0.0, waited), **seconds}.items():
             self._metrics.image_stage.labels(stage).observe(spent)
         return reply
+
+    async def _begin(self, content: Content, job: Prepare | Render, num_pixels: int) -> asyncio.Task[Reply]:
+        """Once a worker has the job, its pixels are in work until it is done, whether or not anybody still waits."""
+        reserved = self._pixels.reservation()
+        reserved.grow_to(num_pixels)
+        try:
+            await self._at_once.enter(num_pixels)
+        except BaseException:
+            reserved.release()
+            raise
+
+        def give_back(_: object = None) -> None:
+            self._at_once.leave(num_pixels)
+            reserved.release()
+
+        try:
+            task = await self._workers.begin(content, job)
+        except BaseException:
+            give_back()
+            raise
+        task.add_done_callback(give_back)
+        return task
 
     def _picture_of(self, reply: Reply, sha256: str, tenant: str, card: ModelCard) -> Picture:
         size = card.family.picture.size_pixels
@@ -115,4 +139,6 @@ class Preparation:
 
 
 def _provenance(reply: Reply, sha256: str, tokens: int | None) -> ImageProvenance:
-    return cast(ImageProvenance, {"sha256": sha256, **reply.facts, "tokens": tokens})
+    """Ours last: a worker that a file has taken over could claim another's hash."""
+    facts = {name: reply.facts[name] for name in FACTS & reply.facts.keys()}
+    return cast(ImageProvenance, {**facts, "sha256": sha256, "tokens": tokens})

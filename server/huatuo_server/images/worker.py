@@ -1,8 +1,9 @@
 """The program of one image worker: reads jobs from a socket, decodes what strangers sent, and answers with pixels.
 
 `python -m huatuo_server.images.worker FD MEMORY_BYTES CPU_S`. It is the one place where a client's bytes meet a
-decoder, so it holds no secret, writes no file, may be killed at any time, and is believed only as far as
-`workers.py` checks its answers: those are JSON and raw bytes, never pickles.
+decoder, so it is given no secret, may be killed at any time, and is believed only as far as `workers.py` checks its
+answers: those are JSON and raw bytes, never pickles. It contains accidents (crashes, bombs, loops). It is no sandbox:
+code that took it over would run as the server's user, and it goes on to other requests' images.
 
 A job comes as a pickle (of ours, from our own parent) with the file's descriptor beside it; both messages are preceded
 by their lengths.

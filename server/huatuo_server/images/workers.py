@@ -29,14 +29,16 @@ from huatuo_server.errors import (
     UnsupportedImageFormat,
 )
 from huatuo_server.images.content import Content
-from huatuo_server.images.job import Inspect, Job, Reply
+from huatuo_server.images.job import Inspect, Job, Prepare, Render, Reply
 from huatuo_server.images.worker import JOB_HEAD, REPLY_HEAD
 
 log = logging.getLogger(__name__)
 
-MAX_JSON_BYTES = 64 * 1024
-MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
-"""A worker that a file has taken over could announce anything."""
+MAX_JSON_BYTES = 16 * 1024
+MAX_RENDERING_BYTES = 4096 * 4096 * 4
+"""A worker that a file has taken over could announce anything; a PNG is hardly longer than its pixels."""
+
+MAX_MESSAGE_CHARS = 500
 
 ERRORS: dict[str, type[RequestError]] = {
     error.__name__: error for error in (InvalidRequest, InvalidImage, UnsupportedImageFormat, ImageRefused)
@@ -79,30 +81,35 @@ class WorkerEvents:
 
 
 class ImageWorkers:
-    """A pool of worker processes, each started when it is first needed, and one more that reads headers only.
+    """A pool of worker processes, each started when it is first needed, and half as many more for headers only.
 
-    Headers have a worker of their own, so that they are judged at once however many pictures are waiting.
+    Headers have workers of their own, so that they are judged at once however many pictures are waiting.
     """
 
     def __init__(self, count: int, limits: WorkerLimits, events: WorkerEvents | None = None) -> None:
         events = events or WorkerEvents()
         self.count = count
-        self._inspector = _Lane(1, limits, events)
+        self._inspectors = _Lane((count + 1) // 2, limits, events)
         self._makers = _Lane(count, limits, events)
 
     def start(self) -> None:
         """Start one of each kind now, so that the first request waits for none."""
-        self._inspector.warm()
+        self._inspectors.warm()
         self._makers.warm()
 
     async def run(self, content: Content, job: Job) -> Reply:
         """Do a job. Raises RequestError: the image's own faults, ImageTimeout, ImageWorkerDied, InternalError."""
-        lane = self._inspector if isinstance(job, Inspect) else self._makers
-        return await lane.run(content, job)
+        # A caller that goes away leaves the worker to finish: that costs less than a new process.
+        return await asyncio.shield(await self.begin(content, job))
+
+    async def begin(self, content: Content, job: Job) -> asyncio.Task[Reply]:
+        """Wait for a worker and hand it the job. The task goes on whoever waits for it; it raises as `run` does."""
+        lane = self._inspectors if isinstance(job, Inspect) else self._makers
+        return await lane.begin(content, job)
 
     async def close(self) -> None:
         """End all of them at once; jobs at work fail."""
-        await asyncio.gather(self._inspector.close(), self._makers.close())
+        await asyncio.gather(self._inspectors.close(), self._makers.close())
 
 
 class _Lane:
@@ -118,21 +125,20 @@ class _Lane:
     def warm(self) -> None:
         self._idle.append(_Worker(self._limits))
 
-    async def run(self, content: Content, job: Job) -> Reply:
+    async def begin(self, content: Content, job: Job) -> asyncio.Task[Reply]:
         await self._places.acquire()
         try:
-            worker = self._begin(content, job)
+            worker = self._hand_over(content, job)
         except BaseException:
             self._places.release()
             raise
         self._events.busy(1)
-        # A caller that goes away leaves the worker to finish: that costs less than a new process.
-        task = asyncio.create_task(self._finish(worker), name="image worker")
+        task = asyncio.create_task(self._finish(worker, _max_payload_bytes(job)), name="image worker")
         self._at_work[task] = worker
         task.add_done_callback(self._forget)
-        return await asyncio.shield(task)
+        return task
 
-    def _begin(self, content: Content, job: Job) -> _Worker:
+    def _hand_over(self, content: Content, job: Job) -> _Worker:
         """A worker that has the job; an idle one may have died unseen."""
         while self._idle:
             worker = self._idle.pop()
@@ -156,9 +162,9 @@ class _Lane:
             raise
         return worker
 
-    async def _finish(self, worker: _Worker) -> Reply:
+    async def _finish(self, worker: _Worker, max_payload_bytes: int) -> Reply:
         try:
-            said, payload = await worker.reply()
+            said, payload = await worker.reply(max_payload_bytes)
             self._idle.append(worker)
         except _Lost as lost:
             self._events.replaced(lost.cause)
@@ -221,22 +227,27 @@ class _Worker:
             [JOB_HEAD.pack(len(pickled)), pickled], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)]
         )
 
-    async def reply(self) -> tuple[dict[str, Any], bytes]:
+    async def reply(self, max_payload_bytes: int) -> tuple[dict[str, Any], bytes]:
         """Raises _Lost, which says why there is none."""
         try:
             async with asyncio.timeout(self._limits.timeout_s):
-                return await self._read()
+                return await self._read(max_payload_bytes)
         except TimeoutError:
             await self.end()
             raise _Lost("timeout", self._too_slow()) from None
-        except (OSError, EOFError, ValueError):
+        except (OSError, EOFError, ValueError, RecursionError):
             raise await self._gone() from None
 
-    async def _read(self) -> tuple[dict[str, Any], bytes]:
+    async def _read(self, max_payload_bytes: int) -> tuple[dict[str, Any], bytes]:
+        """Raises ValueError, RecursionError or EOFError for what no worker of ours would say."""
         num_json_bytes, num_payload_bytes = REPLY_HEAD.unpack(await self._read_exactly(REPLY_HEAD.size))
-        if num_json_bytes > MAX_JSON_BYTES or num_payload_bytes > MAX_PAYLOAD_BYTES:
+        if num_json_bytes > MAX_JSON_BYTES or num_payload_bytes > max_payload_bytes:
             raise ValueError("a worker announced more than it may say")
-        said = json.loads(await self._read_exactly(num_json_bytes))
+        said = json.loads(await self._read_exactly(num_json_bytes), parse_constant=_no_number)
+        # Half a character would break the answer that it is told in.
+        json.dumps(said, ensure_ascii=False).encode()
+        if not isinstance(said, dict):
+            raise ValueError("a worker said something that is no object")
         return said, await self._read_exactly(num_payload_bytes)
 
     async def _read_exactly(self, count: int) -> bytes:
@@ -292,13 +303,25 @@ class _Worker:
         self._process.poll()
 
 
+def _max_payload_bytes(job: Job) -> int:
+    match job:
+        case Inspect():
+            return 0
+        case Prepare():
+            return job.policy.size_pixels**2 * 3
+        case Render():
+            return MAX_RENDERING_BYTES
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _understood(said: dict[str, Any], payload: bytes) -> Reply:
     """Raises what the worker said of the image."""
-    if not isinstance(said, dict):
-        said = {}
     if "facts" in said:
         return Reply(said["facts"], payload, said["seconds"])
     if said.get("error") in ERRORS:
-        raise ERRORS[said["error"]](str(said["message"]), param=said["param"])
+        raise ERRORS[said["error"]](str(said["message"])[:MAX_MESSAGE_CHARS], param=said["param"])
     log.error("an image worker met a defect of ours", extra={"details": {"places": str(said.get("defect"))}})
     raise InternalError("The server failed to prepare the image; its log says more.")

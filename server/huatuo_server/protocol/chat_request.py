@@ -52,14 +52,20 @@ class ChatRequest:
 def parse_chat_request(body: bytes | bytearray, *, max_images: int, vocab_size: int) -> ChatRequest:
     """Raises InvalidRequest, whose `param` is the JSON path of the field and whose message never holds its value."""
     payloads = Payloads()
-    shape = _shape(payloads.set_aside(body))
+    request = _request(_shape(payloads.set_aside(body)), vocab_size)
+    request = replace(request, messages=tuple(_whole(message, payloads) for message in request.messages))
+    if payloads.left_over:
+        request = _request(_shape(body), vocab_size)
+    _check_conversation(request.messages, max_images)
+    return request
+
+
+def _request(shape: ChatRequestShape, vocab_size: int) -> ChatRequest:
     refuse(shape.model_extra or {}, REQUEST_FIELDS)
     _check_ranges(shape, vocab_size)
-    messages = tuple(_whole(_message(index, message), payloads) for index, message in enumerate(shape.messages))
-    _check_conversation(messages, max_images)
     return ChatRequest(
         model=shape.model,
-        messages=messages,
+        messages=tuple(_message(index, message) for index, message in enumerate(shape.messages)),
         temperature=shape.temperature,
         top_p=shape.top_p,
         top_k=0 if shape.top_k == -1 else shape.top_k,
@@ -113,8 +119,7 @@ def _message(index: int, shape: MessageShape) -> ChatMessage:
 
 
 def _whole(message: ChatMessage, payloads: Payloads) -> ChatMessage:
-    images = tuple(payloads.put_back(image) for image in message.images)
-    return replace(message, text=payloads.restored(message.text), images=images)
+    return replace(message, images=tuple(payloads.put_back(image) for image in message.images))
 
 
 def _check_conversation(messages: tuple[ChatMessage, ...], max_images: int) -> None:

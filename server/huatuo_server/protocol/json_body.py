@@ -11,7 +11,8 @@ from pydantic_core import from_json
 from huatuo_server.errors import InvalidRequest
 
 MAX_JSON_COMMAS = 200_000
-"""In a body, those in texts counted too; no prompt that fits a context has as many."""
+MAX_JSON_BRACKETS = 20_000
+"""In a body, those in texts counted too; no prompt that fits a context has as many, and base64 has none."""
 
 MAX_IGNORED_FIELDS = 100
 """How many ignored fields are named; a request with more is not a client's but a fuzzer's."""
@@ -23,10 +24,10 @@ MAX_NAME_CHARS = 64
 def parse_json(body: bytes | bytearray) -> Any:
     """Raises InvalidRequest for what is not JSON, or holds more values than a request can need.
 
-    16 MiB of empty arrays take 4 s of the event loop and 450 MB to parse. Values that stand in one another are few (the
-    parser bounds the depth), all others stand between commas, and base64 has none.
+    16 MiB of empty arrays take 4 s of the event loop and 450 MB to parse. Every value stands behind a comma or an
+    opening bracket.
     """
-    if body.count(b",") > MAX_JSON_COMMAS:
+    if body.count(b",") > MAX_JSON_COMMAS or body.count(b"[") + body.count(b"{") > MAX_JSON_BRACKETS:
         raise InvalidRequest("The body holds more JSON values than a request can need.")
     try:
         # Bounded in depth and in the digits of a number; NaN and Infinity are not JSON.

@@ -7,6 +7,7 @@ the body.
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import replace
 from typing import Final
@@ -14,12 +15,13 @@ from typing import Final
 from huatuo_server.protocol.data_url import Base64
 from huatuo_server.protocol.image_source import ImageRequest
 
-MARK: Final = b";base64,"
+HEAD: Final = re.compile(rb'"[dD][aA][tT][aA]:[^"\\,]{0,200};[bB][aA][sS][eE]64,')
+"""How a text begins that is a `data:` URL, and nothing but that."""
 
 MIN_BYTES: Final = 64 * 1024
 """A shorter one is as well copied."""
 
-MAX_MARKS: Final = 1000
+MAX_PAYLOADS: Final = 64
 """How many are looked at; what lies behind them is parsed as it is."""
 
 
@@ -32,33 +34,31 @@ class Payloads:
     def set_aside(self, body: bytes | bytearray) -> bytes | bytearray:
         """The body with a name in the place of each long payload.
 
-        In JSON the mark can only stand in a text, which ends at the next quote, unless something in it is escaped: then
-        it stays. The names are random, so that no client can write one.
+        In JSON such a head can only stand in a text, which ends at the next quote, unless something in it is escaped:
+        then it stays. The names are random, so that no client can write one.
         """
         whole, pieces, done, at = memoryview(body), list[bytes | memoryview](), 0, 0
-        for _ in range(MAX_MARKS):
-            begin = body.find(MARK, at) + len(MARK)
-            at = body.find(b'"', begin)
-            if begin < len(MARK) or at < 0:
+        for _ in range(MAX_PAYLOADS):
+            head = HEAD.search(body, at)
+            at = -1 if head is None else body.find(b'"', head.end())
+            if head is None or at < 0:
                 break
-            if at - begin >= MIN_BYTES and body.find(b"\\", begin, at) < 0:
-                pieces += [whole[done:begin], self._named(whole[begin:at])]
+            if at - head.end() >= MIN_BYTES and body.find(b"\\", head.end(), at) < 0:
+                pieces += [whole[done : head.end()], self._named(whole[head.end() : at])]
                 done = at
         return b"".join([*pieces, whole[done:]]) if pieces else body
 
-    def restored(self, text: str) -> str:
-        """A text that is no image's URL, as it was sent."""
-        for name, view in self._views.items():
-            if name in text:
-                text = text.replace(name, bytes(view).decode(errors="replace"))
-        return text
+    @property
+    def left_over(self) -> bool:
+        """Whether one stood where no image does: the body is then to be parsed as it is."""
+        return bool(self._views)
 
     def put_back(self, image: ImageRequest) -> ImageRequest:
         """The image with its own payload."""
         source = image.source
-        view = (
-            self._views.get(source.payload) if isinstance(source, Base64) and isinstance(source.payload, str) else None
-        )
+        if not isinstance(source, Base64) or not isinstance(source.payload, str):
+            return image
+        view = self._views.pop(source.payload, None)
         return image if view is None else replace(image, source=Base64(view))
 
     def _named(self, view: memoryview) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -48,14 +48,20 @@ class RenderRequest:
 def parse_render_request(body: bytes | bytearray) -> RenderRequest:
     """Raises InvalidRequest, whose `param` is the JSON path of the field and whose message never holds its value."""
     payloads = Payloads()
+    request = _request(payloads.set_aside(body))
+    request = replace(request, image=payloads.put_back(request.image))
+    return _request(body) if payloads.left_over else request
+
+
+def _request(body: bytes | bytearray) -> RenderRequest:
     try:
-        shape = RenderRequestShape.model_validate(parse_json(payloads.set_aside(body)))
+        shape = RenderRequestShape.model_validate(parse_json(body))
     except ValidationError as error:
         raise invalid_request(error) from None
     max_side = None if shape.size == "model" else _pixels(shape.size)
     if shape.format == "gray16" and max_side is None:
         raise InvalidRequest("size must be a number of pixels where the format is gray16.", param="size")
-    return RenderRequest(payloads.put_back(image_part(shape.image, "image.")), max_side, shape.format)
+    return RenderRequest(image_part(shape.image, "image."), max_side, shape.format)
 
 
 def _pixels(size: Any) -> int:

@@ -17,7 +17,9 @@ def json_path(location: Sequence[int | str]) -> str:
 def invalid_request(error: ValidationError) -> InvalidRequest:
     """The first of pydantic's complaints."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    param = json_path(first["loc"]) or None
+    # The name of a field that nobody knows is the client's own text.
+    location = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+    param = json_path(location) or None
     return InvalidRequest(f"{param or 'The body'} {_complaint(first['type'], first['msg'])}.", param=param)
 
 
@@ -25,6 +27,8 @@ def _complaint(kind: str, message: str) -> str:
     """`Input should be a valid string` -> `must be a valid string`."""
     if kind == "missing":
         return "is required"
+    if kind == "extra_forbidden":
+        return "holds a field that is not known"
     if kind == "model_type":
         return "must be an object"
     message = message.partition(" after validation")[0]

@@ -11,28 +11,31 @@ from huatuo_server.routes.hangup import ClientHungUp
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int, body: Body) -> None:
-    """Fill `body`, which holds its part of the bytes in flight before it holds the bytes.
+    """Fill `body`, which has its part of the bytes in flight before it holds the bytes.
 
     Raises BodyTooLarge or ServerBusy, at once where Content-Length announces what is too much, and ClientHungUp.
     """
     announced = Headers(scope=scope).get("content-length", "")
     if announced.isdecimal():
-        _admit(int(announced), max_bytes, body)
+        _check(int(announced), max_bytes, body)
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientHungUp
         chunk = message.get("body", b"")
-        _admit(len(body.received) + len(chunk), max_bytes, body)
+        num_bytes = len(body.received) + len(chunk)
+        _check(num_bytes, max_bytes, body)
+        body.reserved.grow_to(num_bytes)
         body.received += chunk
         if not message.get("more_body", False):
             return
 
 
-def _admit(num_bytes: int, max_bytes: int, body: Body) -> None:
+def _check(num_bytes: int, max_bytes: int, body: Body) -> None:
+    """What is announced is judged and not reserved: eight idle connections would hold all there is."""
     if num_bytes > max_bytes:
         raise BodyTooLarge(
             f"The body is larger than {max_bytes} bytes (--max-body-bytes): send fewer or smaller images, "
             "or upload them first."
         )
-    body.reserved.grow_to(num_bytes)
+    body.reserved.check(num_bytes)

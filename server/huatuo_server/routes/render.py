@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Literal
@@ -19,6 +20,7 @@ from huatuo_server.protocol.render_request import RenderRequestShape
 from huatuo_server.routes.exchange import Exchange, start
 
 PATH = "/v1/images/render"
+PIECE_BYTES = 256 * 1024
 PROVENANCE_HEADER = "X-Image-Provenance"
 
 
@@ -59,11 +61,21 @@ class RenderExchange(Exchange):
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
         png, provenance = await rendering(self.service, self.service.startup.require_ready(), body, call)
         if "image/png" in Headers(scope=scope).get("accept", ""):
-            media_type, last = "image/png", png
+            media_type, whole = "image/png", png
             headers = {PROVENANCE_HEADER: json.dumps(provenance)}
         else:
-            image = "data:image/png;base64," + base64.b64encode(png).decode()
             media_type, headers = "application/json", {}
-            last = sse.json_bytes(Rendering(object="image.rendering", image=image, provenance=provenance))
-        await send(start(media_type, {"content-length": str(len(last)), "cache-control": "no-store", **headers}))
-        return last
+            whole = await asyncio.to_thread(_in_json, png, provenance)
+        # Until a slow client has it, it counts as in flight.
+        body.release()
+        body.reserved.grow_to(len(whole))
+        await send(start(media_type, {"content-length": str(len(whole)), "cache-control": "no-store", **headers}))
+        last = max(0, len(whole) - 1) // PIECE_BYTES * PIECE_BYTES
+        for begin in range(0, last, PIECE_BYTES):
+            await send({"type": "http.response.body", "body": whole[begin : begin + PIECE_BYTES], "more_body": True})
+        return whole[last:]
+
+
+def _in_json(png: bytes, provenance: ImageProvenance) -> bytes:
+    image = "data:image/png;base64," + base64.b64encode(png).decode()
+    return sse.json_bytes(Rendering(object="image.rendering", image=image, provenance=provenance))

@@ -13,6 +13,9 @@ from huatuo_server.errors import ImageRefused, InvalidImage
 MAX_SCANS: Final = 100
 """Encoders write about 10. Each scan goes over the whole picture: thousands of empty ones cost minutes."""
 
+MAX_SEGMENTS: Final = 5_000
+"""Before the pixels; a long colour profile takes a dozen. A million empty comments took a second to walk over."""
+
 MAX_STRAY_BYTES: Final = 65_536
 """Between segments, where there should be none. Pillow looks at them one by one: 64 MB of them took 4 s."""
 
@@ -60,7 +63,7 @@ def check_scans(file: BinaryIO, size: tuple[int, int]) -> None:
 
 def _markers(data: bytes) -> Iterator[tuple[int, int]]:
     """The markers of segments up to the first picture's end, with where their length stands. ITU-T T.81, annex B."""
-    place, stray, in_scan = 2, 0, False
+    place, stray, in_scan, segments = 2, 0, False, 0
     while True:
         match = _MARKER.search(data, place)
         stray += 0 if in_scan else (match.start() if match else len(data)) - place
@@ -70,6 +73,9 @@ def _markers(data: bytes) -> Iterator[tuple[int, int]]:
             return
         marker, place = match[1][0], match.end()
         if marker != _START:
+            segments += 1
+            if segments > MAX_SEGMENTS:
+                raise ImageRefused(f"The JPEG has more than {MAX_SEGMENTS} segments. Save it anew.")
             yield marker, place
             in_scan = marker == _SCAN
             place += int.from_bytes(data[place : place + 2], "big")

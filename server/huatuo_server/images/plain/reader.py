@@ -65,12 +65,15 @@ class _Opened:
                 return webp.canvas_bytes(self.size) if self.format == "WEBP" else 0
 
 
-def read_header(file: BinaryIO, bounds: Bounds) -> Header:
-    """What the file says of itself: of its first page, if it has several. Nothing is decoded.
+def read_header(file: BinaryIO, frame: int | None, bounds: Bounds) -> Header:
+    """What the file says of itself, and of the page that is meant: the first unless asked. No page is decoded.
 
-    Raises InvalidImage (not readable), ImageRefused (over a limit, or stored in a way that is not read).
+    Raises as `read_frame`.
     """
     opened = _open(file, bounds)
+    if opened.format == "TIFF" and frame is not None:
+        with _damage(DAMAGED):
+            _select(opened, frame, bounds)
     turn = turn_of(opened.image)
     width, height = opened.size
     if turn and turn.swaps:

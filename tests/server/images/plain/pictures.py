@@ -54,7 +54,7 @@ def ct_slice() -> NDArray[np.uint16]:
 
 
 def header_of(data: bytes, **bounds: int) -> Header:
-    return read_header(io.BytesIO(data), Bounds(**bounds))
+    return read_header(io.BytesIO(data), None, Bounds(**bounds))
 
 
 def frame_of(data: bytes, number: int | None = None, **bounds: int) -> Frame:
