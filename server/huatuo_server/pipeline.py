@@ -137,12 +137,21 @@ async def rendering(service: Service, model: ServedModel, body: Body, call: Call
 async def _pictures(request: ChatRequest, service: Service, card: ModelCard, call: Call) -> list[Picture]:
     """The images of all messages, in order. Raises errors.RequestError with the path of an offending one."""
     images = [image for message in request.messages for image in message.images]
+    tasks = [asyncio.create_task(_picture(image, service, card, call)) for image in images]
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_picture(image, service, card, call)) for image in images]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        await _given_up(tasks)
+        raise
+    finally:
+        # An error that knows the tasks which know the error would keep the body until the collector comes.
+        del tasks
+
+
+async def _given_up(tasks: Sequence[asyncio.Task[Picture]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _picture(image: ImageRequest, service: Service, card: ModelCard, call: Call) -> Picture:

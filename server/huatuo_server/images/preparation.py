@@ -26,8 +26,8 @@ FACTS = frozenset(ImageProvenance.__annotations__)
 STAGES = frozenset({"decode", "prepare", "render"})
 """What a worker may report the time of."""
 
-PIXELS_A_WORKER = 10_000_000
-"""Decoded at once, on the average: the largest pictures, of half a gigabyte each, are not decoded side by side."""
+PIXELS_AT_ONCE = 20_000_000
+"""Decoded side by side, however many workers there are: the largest take half a gigabyte each, and go alone."""
 
 ONE_PIXEL = bytes.fromhex(
     "424d3a000000000000003600000028000000010000000100000001001800000000000400000000000000000000000000000000000000ffffff00"
@@ -53,7 +53,7 @@ class Preparation:
         self._workers = workers
         self._cache = cache
         self._pixels = pixels
-        self._at_once = Gate(PIXELS_A_WORKER * workers.count)
+        self._at_once = Gate(PIXELS_AT_ONCE)
         self._bounds = bounds
         self._secret = secret
         self._metrics = metrics

@@ -13,6 +13,7 @@ from huatuo_server.protocol.content_part import image_part
 from huatuo_server.protocol.image_source import ImageRequest
 from huatuo_server.protocol.json_body import parse_json
 from huatuo_server.protocol.payloads import Payloads
+from huatuo_server.protocol.unsupported import PART_FIELDS, refuse
 from huatuo_server.protocol.validation import invalid_request
 
 MAX_SIDE = 4096
@@ -26,7 +27,7 @@ SIZE_SCHEMA: Final[dict[str, Any]] = {
 class RenderRequestShape(BaseModel):
     """`{"image": an image part as in chat, "size": "model" or pixels of the longer side, "format": "png" or "gray16"}`.
 
-    A field that is not known is refused: nothing here can be left out of a picture without its being another.
+    A field beside these is refused; in the part, the same are as in chat, and others change nothing.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
@@ -58,6 +59,7 @@ def _request(body: bytes | bytearray) -> RenderRequest:
         shape = RenderRequestShape.model_validate(parse_json(body))
     except ValidationError as error:
         raise invalid_request(error) from None
+    refuse(shape.image.model_extra or {}, PART_FIELDS, "image.")
     max_side = None if shape.size == "model" else _pixels(shape.size)
     if shape.format == "gray16" and max_side is None:
         raise InvalidRequest("size must be a number of pixels where the format is gray16.", param="size")

@@ -71,6 +71,8 @@ PART_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
     "image_embeds": NEVER,
     "input_audio": NEVER,
     "video_url": NEVER,
+    # It stands in the object that names the image; beside it, it would show another picture than was meant.
+    "view": NEVER,
 }
 """The same for a content part."""
 

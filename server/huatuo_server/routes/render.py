@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from contextlib import suppress
 from typing import Literal
 
 from fastapi import APIRouter, Response
@@ -13,6 +14,7 @@ from starlette.types import Scope, Send
 from typing_extensions import TypedDict
 
 from huatuo_server.admission import Body
+from huatuo_server.errors import ServerBusy
 from huatuo_server.pipeline import Call, Service, rendering
 from huatuo_server.protocol import sse
 from huatuo_server.protocol.provenance import ImageProvenance
@@ -66,9 +68,9 @@ class RenderExchange(Exchange):
         else:
             media_type, headers = "application/json", {}
             whole = await asyncio.to_thread(_in_json, png, provenance)
-        # Until a slow client has it, it counts as in flight.
-        body.release()
-        body.reserved.grow_to(len(whole))
+        # Until a slow client has it, it counts as in flight; it is made, so that nobody is turned away now.
+        with suppress(ServerBusy):
+            body.reserved.grow_to(len(whole))
         await send(start(media_type, {"content-length": str(len(whole)), "cache-control": "no-store", **headers}))
         last = max(0, len(whole) - 1) // PIECE_BYTES * PIECE_BYTES
         for begin in range(0, last, PIECE_BYTES):
