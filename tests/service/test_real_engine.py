@@ -63,10 +63,10 @@ def eight_answers(server: RealServer) -> float:
 def test_eight_requests_run_in_one_batch(real_server: RealServer) -> None:
     """Eight at once bring vLLM's running count to 8, and take at most three times as long as one.
 
-    The better of two tries counts on both sides, since another process may take a core for a moment.
+    On a quiet machine it is 2.4 times. Both are measured side by side until they agree, five times at most, since another
+    process may take a core for a moment; one after the other they would take eight times as long.
     """
     long_answer(real_server, 0, tokens=20)
-    alone = min(long_answer(real_server, number) for number in (1, 2))
     most, over = [0.0], threading.Event()
 
     def watch() -> None:
@@ -75,13 +75,16 @@ def test_eight_requests_run_in_one_batch(real_server: RealServer) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    together = min(eight_answers(real_server), eight_answers(real_server))
+    ratios: list[float] = []
+    while len(ratios) < 5 and min(ratios, default=8.0) > 3:
+        alone = long_answer(real_server, 1 + len(ratios))
+        ratios.append(eight_answers(real_server) / alone)
     over.set()
     watcher.join()
 
-    print(f"one request {alone:.2f} s, eight together {together:.2f} s, at most {most[0]:.0f} running")
+    print(f"eight together take {ratios} times as long as one, at most {most[0]:.0f} running")
     assert most[0] == 8
-    assert together <= 3 * alone
+    assert min(ratios) <= 3
 
 
 def test_the_second_turn_on_an_image_reads_it_from_the_prefix_cache(real_server: RealServer) -> None:
