@@ -63,8 +63,8 @@ def eight_answers(server: RealServer) -> float:
 def test_eight_requests_run_in_one_batch(real_server: RealServer) -> None:
     """Eight at once bring vLLM's running count to 8, and take at most three times as long as one.
 
-    On a quiet machine it is 2.4 times. Both are measured side by side until they agree, five times at most, since another
-    process may take a core for a moment; one after the other they would take eight times as long.
+    On a quiet machine it is 2.4 times. Both are measured side by side until they agree, five times at most: another
+    process may take a core for a moment. One after the other they would take eight times as long.
     """
     long_answer(real_server, 0, tokens=20)
     most, over = [0.0], threading.Event()
