@@ -111,7 +111,7 @@ def _asked_for(grey: Grey, view: View) -> _Look | None:
 
 def _of_the_file(grey: Grey) -> _Look | None:
     if grey.voi_lut is not None:
-        return _Look(partial(_looked_up, lut=grey.voi_lut))
+        return _Look(partial(_looked_up, lut=grey.voi_lut), warnings=("The file's own lookup table is applied.",))
     if grey.window is not None and _is_valid(grey.window, grey.function):
         warnings = ("No window in the header: the default of its modality is shown.",)
         return _windowed(
