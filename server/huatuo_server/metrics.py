@@ -85,7 +85,7 @@ class Metrics:
         self.workers_busy = Gauge("hgv_image_workers_busy", "Image workers at work.", registry=registry)
         self.workers_replaced = self._counter(
             "hgv_image_workers_replaced_total",
-            "Image workers that had to be replaced, by cause: crash, cpu time, timeout, died, died idle.",
+            "Image workers that had to be replaced, by cause: crash, cpu time, timeout, died, lied, died idle.",
             "cause",
         )
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from huatuo_server.families import PicturePolicy
 from huatuo_server.images.bounds import Bounds
-from huatuo_server.protocol.view import View
-
-Form = Literal["png", "gray16"]
-"""`png` is the windowed picture, `gray16` the values before any window."""
+from huatuo_server.protocol.view import Form, View
 
 
 @dataclass(frozen=True, slots=True)

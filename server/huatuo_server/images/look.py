@@ -13,7 +13,7 @@ from PIL import Image
 
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.images.dicom import reader as dicom
-from huatuo_server.images.formats import sniff
+from huatuo_server.images.formats import HEAD_BYTES, sniff
 from huatuo_server.images.frame import Frame, Grey
 from huatuo_server.images.grey16 import grey16
 from huatuo_server.images.job import Inspect, Prepare, Render, Reply
@@ -22,9 +22,6 @@ from huatuo_server.images.prepare import padding, prepare
 from huatuo_server.images.window import shade, shade_picture
 from huatuo_server.protocol.provenance import FrameFacts
 from huatuo_server.protocol.view import View
-
-HEAD_BYTES = 1024
-"""How much of a file tells its format."""
 
 DOWNSCALING_WORTH_A_WARNING = 2.0
 
@@ -100,11 +97,9 @@ def _rendered(frame: Frame, job: Render) -> tuple[Image.Image, dict[str, Any]]:
 
 
 def _grey_values(frame: Frame, job: Render) -> tuple[Image.Image, dict[str, Any]]:
-    if job.max_side is None:
-        raise InvalidRequest("size must be a number of pixels where the format is gray16.", param="size")
     region = _region(job.view, frame.facts)
     image, values = grey16(frame.pixels, region)
-    scaled = _at_most(image, job.max_side)
+    scaled = image if job.max_side is None else _at_most(image, job.max_side)
     return scaled, _scaled({**frame.facts, "region": _edges(region), "values": values}, image, max(scaled.size))
 
 

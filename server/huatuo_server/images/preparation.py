@@ -14,12 +14,12 @@ from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.cache import Picture, PictureCache
 from huatuo_server.images.content import Content
 from huatuo_server.images.identity import asked, identity, resolved
-from huatuo_server.images.job import Form, Inspect, Prepare, Render, Reply
+from huatuo_server.images.job import Inspect, Prepare, Render, Reply
 from huatuo_server.images.workers import ImageWorkers
 from huatuo_server.metrics import Metrics
 from huatuo_server.model_card import ModelCard
 from huatuo_server.protocol.provenance import ImageProvenance
-from huatuo_server.protocol.view import WHOLE, View
+from huatuo_server.protocol.view import WHOLE, Form, View
 
 FACTS = frozenset(ImageProvenance.__annotations__)
 

@@ -127,6 +127,7 @@ class _Lane:
         self._idle.append(_Worker(self._limits))
 
     async def begin(self, content: Content, job: Job) -> asyncio.Task[Reply]:
+        """See ImageWorkers."""
         await self._places.acquire()
         try:
             worker = self._hand_over(content, job)
@@ -237,7 +238,11 @@ class _Worker:
         except TimeoutError:
             await self.end()
             raise _Lost("timeout", self._too_slow()) from None
-        except (OSError, EOFError, ValueError, RecursionError):
+        except (ValueError, RecursionError):
+            await self.end()
+            log.error("an image worker said what none of ours would say, and was ended")
+            raise _Lost("lied", _died()) from None
+        except (OSError, EOFError):
             raise await self._gone() from None
 
     async def _read(self, max_payload_bytes: int) -> tuple[dict[str, Any], bytes]:
@@ -271,10 +276,7 @@ class _Worker:
         if -code in DECODER_CRASHES:
             return _Lost("crash", ImageRefused("The image makes its decoder crash. Save it anew and send that."))
         log.error("an image worker ended", extra={"details": {"exit_code": code}})
-        return _Lost(
-            "died",
-            ImageWorkerDied("The process that prepared the image was ended from outside. Send the request again."),
-        )
+        return _Lost("died", _died())
 
     def _too_costly(self) -> ImageRefused:
         return ImageRefused(
@@ -303,6 +305,10 @@ class _Worker:
         self._socket.close()
         self._process.kill()
         self._process.poll()
+
+
+def _died() -> ImageWorkerDied:
+    return ImageWorkerDied("The process that prepared the image was ended from outside. Send the request again.")
 
 
 def _max_payload_bytes(job: Job) -> int:

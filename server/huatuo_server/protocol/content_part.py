@@ -30,11 +30,9 @@ def image_part(part: PartShape, prefix: str = "") -> ImageRequest:
         raise InvalidRequest(f"{prefix}type must be image_url or file.", param=f"{prefix}type")
     param = f"{prefix}{part.type}"
     shape = part.image_url if part.type == "image_url" else part.file
-    if isinstance(shape, ImageUrlShape):
-        return ImageRequest(_of_image_url(shape, param), _view(shape.view, f"{param}.view"), param)
-    if isinstance(shape, FileShape):
-        return ImageRequest(_of_file(shape, param), _view(shape.view, f"{param}.view"), param)
-    raise _missing(param)
+    if not isinstance(shape, ImageUrlShape | FileShape):
+        raise _missing(param)
+    return ImageRequest(_source(shape, param), _view(shape.view, f"{param}.view"), param)
 
 
 def _refuse_others(part: PartShape, prefix: str) -> None:
@@ -49,20 +47,14 @@ def _missing(param: str) -> InvalidRequest:
     return InvalidRequest(f"{param} is required.", param=param)
 
 
-def _of_image_url(shape: ImageUrlShape, param: str) -> ImageSource:
-    if shape.file_id is not None and shape.url is None:
+def _source(shape: ImageUrlShape | FileShape, param: str) -> ImageSource:
+    """Either the image itself (in a file part its data, else a URL), or an upload."""
+    name, text = ("file_data", shape.file_data) if isinstance(shape, FileShape) else ("url", shape.url)
+    if (text is None) == (shape.file_id is None):
+        raise InvalidRequest(f"{param} needs either {name} or file_id.", param=param)
+    if shape.file_id is not None:
         return Upload(shape.file_id)
-    if shape.url is not None and shape.file_id is None:
-        return source_of_url(shape.url, param)
-    raise InvalidRequest(f"{param} needs either url or file_id.", param=param)
-
-
-def _of_file(shape: FileShape, param: str) -> ImageSource:
-    if shape.file_id is not None and shape.file_data is None:
-        return Upload(shape.file_id)
-    if shape.file_data is not None and shape.file_id is None:
-        return source_of_file_data(shape.file_data, param)
-    raise InvalidRequest(f"{param} needs either file_data or file_id.", param=param)
+    return (source_of_file_data if isinstance(shape, FileShape) else source_of_url)(text or "", param)
 
 
 def _view(shape: ViewShape | None, param: str) -> View:

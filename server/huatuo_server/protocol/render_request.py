@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,7 @@ from huatuo_server.protocol.json_body import parse_json
 from huatuo_server.protocol.payloads import Payloads
 from huatuo_server.protocol.unsupported import PART_FIELDS, refuse
 from huatuo_server.protocol.validation import invalid_request
+from huatuo_server.protocol.view import Form
 
 MAX_SIDE = 4096
 """Pixels; more than a screen has, and still quick to write."""
@@ -34,7 +35,7 @@ class RenderRequestShape(BaseModel):
 
     image: PartShape
     size: Annotated[Any, Field(json_schema_extra=SIZE_SCHEMA)] = "model"
-    format: Literal["png", "gray16"] = "png"
+    format: Form = "png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class RenderRequest:
 
     image: ImageRequest
     max_side: int | None
-    form: Literal["png", "gray16"]
+    form: Form
 
 
 def parse_render_request(body: bytes | bytearray) -> RenderRequest:

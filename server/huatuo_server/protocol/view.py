@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,9 @@ class View:
     preset: str | None = None
     region: tuple[int, int, int, int] | None = None
 
+
+Form = Literal["png", "gray16"]
+"""Of a rendering: `png` is the windowed picture, `gray16` the values before any window."""
 
 WHOLE: Final = View()
 """Nothing was asked: the default view."""

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from huatuo_server.admission import Body
 from huatuo_server.errors import BodyTooLarge, InvalidRequest, RequestError
-from huatuo_server.images.formats import sniff
+from huatuo_server.images.formats import HEAD_BYTES, sniff
 from huatuo_server.pipeline import Call, Service
 from huatuo_server.protocol import sse
 from huatuo_server.routes.exchange import Exchange, start
@@ -32,9 +32,6 @@ FIELDS = ("file", "purpose", ANCHOR, SECONDS)
 
 MAX_EXPIRES_AFTER_S = 30 * 24 * 3600
 """OpenAI's own; its least is an hour, ours a second."""
-
-HEAD_BYTES = 1024
-"""How much of a file tells its format."""
 
 CHUNK_BYTES = 256 * 1024
 

@@ -208,6 +208,46 @@ def test_memory_is_limited_by_the_kernel() -> None:
     run(work())
 
 
+LIAR = """#!{python}
+import socket, struct, sys, time
+said, payload_bytes = {said!r}, {payload_bytes}
+parent = socket.socket(fileno=int(sys.argv[4]))
+parent.recv(4)
+parent.sendall(struct.pack("!IQ", len(said), payload_bytes) + said)
+time.sleep(600)
+"""
+
+LIES = {
+    "nested": (b"[" * 16_000, 0),
+    "no object": (b"[]", 0),
+    "not a number": (b'{"facts": {"width": NaN}, "seconds": {}}', 0),
+    "half a character": (b'{"facts": {"warnings": ["\\ud800"]}, "seconds": {}}', 0),
+    "no text": (b"\xff", 0),
+    "too much to say": (b"{" * 20_000, 0),
+    "too large a picture": (b"{}", 2**40),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_worker_that_lies_is_not_believed(lie: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a taken-over decoder answers, its one image fails, its process ends, and none is left over."""
+    said, payload_bytes = LIES[lie]
+    liar = tmp_path / "python"
+    liar.write_text(LIAR.format(python=sys.executable, said=said, payload_bytes=payload_bytes))
+    liar.chmod(0o700)
+
+    async def work() -> None:
+        async with pool() as workers:
+            with monkeypatch.context() as patch:
+                patch.setattr("huatuo_server.images.workers.sys.executable", str(liar))
+                assert isinstance(await failure(workers.do()), ImageWorkerDied)
+                # The one that takes its place is started at once, a liar too.
+                assert isinstance(await failure(workers.do()), ImageWorkerDied)
+            assert workers.replaced == {"lied": 2}
+
+    run(work())
+
+
 def test_the_largest_picture_that_is_allowed_fits() -> None:
     """40 megapixels of RGBA, within the default limits of memory and processor time."""
 

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from huatuo_server.errors import ImageRefused, InvalidImage, InvalidRequest
+from huatuo_server.images.bounds import Bounds
+from huatuo_server.images.plain.reader import read_header
 from huatuo_server.images.plain.tiff import count_pages
 from tests.server.images.plain.pictures import (
     ct_slice,
@@ -172,6 +174,13 @@ def test_pages_may_differ_in_kind_and_size() -> None:
     assert seen(data).shape == (3, 4, 3)
     assert np.array_equal(grey_of(data, 2).values, ct_slice())
     assert frame_of(data, 2).facts["bit_depth"] == 16
+
+
+def test_a_header_is_of_the_page_that_is_asked_for() -> None:
+    """What is admitted by the header is what will be decoded, and not a small page before it."""
+    data = tiff_of_pages([np.zeros((2, 2), np.uint8), np.zeros((8, 9), np.uint8)])
+    header = read_header(io.BytesIO(data), 2, Bounds())
+    assert (header.width, header.height, header.frames) == (9, 8, 2)
 
 
 def test_a_page_over_a_limit_is_refused_though_the_first_is_not() -> None:
