@@ -2,10 +2,22 @@
 
     HuatuoError
       SettingsError                 a flag or HUATUO_* value is wrong: the start stops, exit 2
+        KeysFileError               the file of keys cannot be read: exit 2
       CheckpointError               the checkpoint cannot be served: the start stops, exit 1
       EngineStartError              the engine did not start or failed its self-test: exit 1
+      AuditLogError                 the audit log is damaged, locked or cannot be written: exit 1
       ImageWorkersFailed            no image can be prepared: exit 1
       RequestError                  a request fails; each class has status, type, code
+        TooManyConnections          503 too_many_connections       no room for one more
+        InvalidHttp                 400 invalid_http               this is no HTTP/1.1
+        HeadTooLarge                431 head_too_large
+        HeaderTimeout               408 header_timeout             the head did not come in time
+        HostRefused                 400 host_not_trusted           the Host header is none of ours
+        OriginRefused               403 origin_not_allowed         a page of another origin asks
+        Unauthorized                401 invalid_api_key
+        Forbidden                   403 insufficient_scope         the key is good, and not for this
+        RateLimited                 429 rate_limit_exceeded        the key's own limits
+        UploadTimeout               408 upload_timeout             the body did not come in time
         InvalidRequest              400 invalid_request_error      a field is wrong; `param` names it
         ContextLengthExceeded       400 context_length_exceeded    the prompt leaves no room for an answer
         InvalidImage                400 invalid_image              not readable as an image
@@ -20,13 +32,17 @@
         QuotaExceeded               413 file_quota_exceeded        the tenant's uploads would be more than allowed
         UnsupportedImageFormat      415 unsupported_image_format   a format that we do not read; named
         ImageRefused                422 image_refused              readable, but over a limit
-        ServerBusy                  429 server_busy                too much is in flight; try again
+        ServerBusy                  429 server_busy                too much is in flight or waits; try again
         NotReady                    503 not_ready                  starting or failed
+          Draining                  503 draining                   told to stop; another replica answers
+        AuditFailed                 503 audit_failed               what cannot be put on record is not done
         StorageFailed               503 storage_failed             an upload cannot be kept: the disk is full, ...
         ImageTimeout                504 image_timeout              a picture was not ready in time
         ImageWorkerDied             500 image_worker_died          its process was ended from outside
         EngineRequestError          500 engine_error               the engine failed this request
         EngineDeadError             503 engine_dead                the engine failed altogether
+          EngineHungError           503 engine_hung                it lives and does nothing
+        DeadlineExceeded            504 deadline_exceeded          the request's time is over
         InternalError               500 internal_error             a defect of ours
 
 Messages are written for the person who reads them and never hold what the client sent, a traceback or an address.
@@ -34,6 +50,7 @@ Messages are written for the person who reads them and never hold what the clien
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Self
 
 
@@ -49,6 +66,14 @@ class SettingsError(HuatuoError):
     """A flag or a HUATUO_* value is wrong."""
 
 
+class KeysFileError(SettingsError):
+    """The file of keys is damaged, unsafe or not there."""
+
+
+class AuditLogError(HuatuoError):
+    """The audit log cannot be opened: its chain is broken, another process writes it, the folder is gone."""
+
+
 class CheckpointError(HuatuoError):
     """The checkpoint is incomplete, inconsistent or of an unknown kind."""
 
@@ -62,7 +87,10 @@ class ImageWorkersFailed(HuatuoError):
 
 
 class RequestError(HuatuoError):
-    """One request fails. `param` names the offending field, as a JSON path: `messages.0.content.1.image_url`."""
+    """One request fails. `param` names the offending field, as a JSON path: `messages.0.content.1.image_url`.
+
+    headers: of the answer, beside the ordinary ones.
+    """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
@@ -71,6 +99,7 @@ class RequestError(HuatuoError):
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
+        self.headers: dict[str, str] = {}
 
     def under(self, param: str) -> Self:
         """The same error, its `param` now below `param`: an image's reader knows of its view, not of the request."""
@@ -80,6 +109,86 @@ class RequestError(HuatuoError):
     def body(self) -> dict[str, dict[str, str | None]]:
         """The JSON body, in OpenAI's shape."""
         return {"error": {"message": self.message, "type": self.type, "code": self.code, "param": self.param}}
+
+
+class TooManyConnections(RequestError):
+    """The server has as many connections as it takes, and a request on each."""
+
+    status, type, code = 503, "server_error", "too_many_connections"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": "1"}
+
+
+class InvalidHttp(RequestError):
+    """Bytes that are no request of HTTP/1.1."""
+
+    status, type, code = 400, "invalid_request_error", "invalid_http"
+
+
+class HeadTooLarge(RequestError):
+    """The request line and headers are over the limit."""
+
+    status, type, code = 431, "invalid_request_error", "head_too_large"
+
+
+class HeaderTimeout(RequestError):
+    """The request line and headers came too slowly."""
+
+    status, type, code = 408, "invalid_request_error", "header_timeout"
+
+
+class HostRefused(RequestError):
+    """A Host header that is no name of this server: what a rebound DNS name sends."""
+
+    status, type, code = 400, "invalid_request_error", "host_not_trusted"
+
+
+class OriginRefused(RequestError):
+    """A browser says that a page from elsewhere asks, and the operator did not list that origin."""
+
+    status, type, code = 403, "permission_error", "origin_not_allowed"
+
+
+class Unauthorized(RequestError):
+    """No key, or none that is known."""
+
+    status, type, code = 401, "authentication_error", "invalid_api_key"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.headers = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(RequestError):
+    """The key is known, and its scopes do not reach here."""
+
+    status, type, code = 403, "permission_error", "insufficient_scope"
+
+
+class TryLater(RequestError):
+    """Not now. reason: for the metrics. retry_after_s: when it may go better; the header has it in whole seconds."""
+
+    status, type, code = 429, "server_error", "server_busy"
+
+    def __init__(self, message: str, *, reason: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+        self.headers = {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
+
+
+class RateLimited(TryLater):
+    """The key has used up what it may have: requests, tokens or images a minute, or requests at once."""
+
+    status, type, code = 429, "rate_limit_error", "rate_limit_exceeded"
+
+
+class UploadTimeout(RequestError):
+    """The body came too slowly."""
+
+    status, type, code = 408, "invalid_request_error", "upload_timeout"
 
 
 class InvalidRequest(RequestError):
@@ -166,22 +275,36 @@ class ImageRefused(RequestError):
     status, type, code = 422, "invalid_request_error", "image_refused"
 
 
-class ServerBusy(RequestError):
-    """More bytes or pixels are in flight than the operator allows. reason: which, for the metrics."""
+class ServerBusy(TryLater):
+    """More bytes or pixels are in flight, or more requests wait for the engine, than the operator allows."""
 
     status, type, code = 429, "server_error", "server_busy"
-
-    retry_after_s: ClassVar[int] = 1
-
-    def __init__(self, message: str, *, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class NotReady(RequestError):
     """The server is starting, or has failed."""
 
     status, type, code = 503, "server_error", "not_ready"
+
+    retry_after_s: ClassVar[int] = 5
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(self.retry_after_s)}
+
+
+class Draining(NotReady):
+    """The server was told to stop: it takes no new work, or its time for running answers is over."""
+
+    status, type, code = 503, "server_error", "draining"
+
+    retry_after_s: ClassVar[int] = 1
+
+
+class AuditFailed(RequestError):
+    """The audit log cannot be written: a full disk, a folder that is gone."""
+
+    status, type, code = 503, "server_error", "audit_failed"
 
 
 class StorageFailed(RequestError):
@@ -212,6 +335,18 @@ class EngineDeadError(RequestError):
     """The engine can no longer answer anybody."""
 
     status, type, code = 503, "server_error", "engine_dead"
+
+
+class EngineHungError(EngineDeadError):
+    """The engine's processes live, and have made no progress for too long."""
+
+    status, type, code = 503, "server_error", "engine_hung"
+
+
+class DeadlineExceeded(RequestError):
+    """The request's time is over, or what is left of it is too short for an answer."""
+
+    status, type, code = 504, "server_error", "deadline_exceeded"
 
 
 class InternalError(RequestError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +53,59 @@ class Settings(BaseModel):
     host: Annotated[str, Flag("ADDRESS", "network")] = Field(
         default="127.0.0.1",
         min_length=1,
-        description="address to listen on; one that other machines can reach needs --no-keys",
+        description="address to listen on; one that other machines can reach needs --keys-file or --no-keys",
     )
     port: Annotated[int, Flag("PORT", "network")] = Field(
         default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one"
     )
     no_keys: Annotated[bool, Flag("", "network")] = Field(
         default=False,
-        description="listen on a public address although this server asks nobody for a key: something in front does",
+        description="listen on a public address without --keys-file: something in front of the server authenticates",
+    )
+    trusted_hosts: Annotated[tuple[str, ...], Flag("HOST,...", "network")] = Field(
+        default=(),
+        description="names under which clients reach this server; others are a 400; default: the loopback's names "
+        "where it listens there, else any",
+    )
+    cors_origins: Annotated[tuple[str, ...], Flag("ORIGIN,...", "network")] = Field(
+        default=(), description="web origins whose pages may ask, such as https://viewer.example.org; default: none"
+    )
+    max_connections: Annotated[int, Flag("N", "network")] = Field(
+        default=8192, ge=1, description="connections at once; over it the longest idle one goes, else a 503"
+    )
+    header_timeout_s: Annotated[float, Flag("SECONDS", "network")] = Field(
+        default=10.0, gt=0, le=DAY_S, allow_inf_nan=False, description="time for a request's headers; more is a 408"
+    )
+    body_timeout_s: Annotated[float, Flag("SECONDS", "network")] = Field(
+        default=120.0, gt=0, le=DAY_S, allow_inf_nan=False, description="time for a request's body; more is a 408"
+    )
+    send_timeout_s: Annotated[float, Flag("SECONDS", "network")] = Field(
+        default=30.0,
+        gt=0,
+        le=DAY_S,
+        allow_inf_nan=False,
+        description="how long a client may read nothing of its answer before its connection is ended",
+    )
+    idle_timeout_s: Annotated[float, Flag("SECONDS", "network")] = Field(
+        default=75.0, gt=0, le=DAY_S, allow_inf_nan=False, description="how long a connection may wait between requests"
+    )
+    drain_s: Annotated[float, Flag("SECONDS", "network")] = Field(
+        default=30.0,
+        ge=0,
+        le=DAY_S,
+        allow_inf_nan=False,
+        description="how long running answers may go on after SIGTERM",
+    )
+    keys_file: Annotated[Path | None, Flag("FILE", "tenants")] = Field(
+        default=None, description="ask every client for one of these keys (huatuo-server keys); default: ask nobody"
+    )
+    secret_file: Annotated[Path | None, Flag("FILE", "tenants")] = Field(
+        default=None,
+        description="at least 32 random bytes that keep tenants' caches apart; the same file for all replicas; "
+        "default: random, new at each start",
+    )
+    audit_log: Annotated[Path | None, Flag("FILE", "tenants")] = Field(
+        default=None, description="put every request on record here, hash-chained; default: no record"
     )
     dtype: Annotated[Literal["auto", "bfloat16", "float16", "float32"], Flag("TYPE", "engine")] = Field(
         default="auto",
@@ -80,6 +126,23 @@ class Settings(BaseModel):
         default_factory=dict,
         description="any other field of vLLM's AsyncEngineArgs; VALUE is JSON, else text; may be repeated "
         "(the variable holds a JSON object)",
+    )
+    hang_s: Annotated[float, Flag("SECONDS", "engine")] = Field(
+        default=30.0,
+        gt=0,
+        le=DAY_S,
+        allow_inf_nan=False,
+        description="an engine with work that makes no progress for so long has failed",
+    )
+    max_waiting: Annotated[int, Flag("N", "limits")] = Field(
+        default=256, ge=1, description="requests of one class of keys that may wait for the engine; more are a 429"
+    )
+    request_timeout_s: Annotated[float, Flag("SECONDS", "limits")] = Field(
+        default=300.0,
+        gt=0,
+        le=DAY_S,
+        allow_inf_nan=False,
+        description="most time for one request, from its headers to its last token; more is a 504",
     )
     max_images_per_request: Annotated[int, Flag("N", "limits")] = Field(
         default=6, ge=1, description="images in one request; more are a 400"
@@ -144,11 +207,19 @@ class Settings(BaseModel):
         default=None, description="play this script instead of a model (for tests)"
     )
 
-    @field_validator("remote_images", mode="before")
+    @field_validator("remote_images", "trusted_hosts", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """A flag and a variable are one text, with commas."""
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """As a browser sends them: nothing behind the port, and no `*`, which would let every page in."""
+        if not all(re.fullmatch(r"https?://[^/\s*?#]+", one) for one in value):
+            raise ValueError("must be origins such as https://viewer.example.org")
+        return value
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> Settings:
