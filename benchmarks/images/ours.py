@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from benchmarks.images.renderer import PACKAGES, quieten, rendered, renderer
 from benchmarks.images.side import Round, serve
 from benchmarks.machine import versions
-from huatuo_server.admission import Budget
+from huatuo_server.admission.budget import Budget
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.cache import PictureCache
@@ -86,7 +86,7 @@ async def _main() -> None:
     huatuo_vllm.register()
     checkpoint = Checkpoint.open(golden.CHECKPOINT)
     tokenizer = Tokenizer.load(golden.CHECKPOINT)
-    card = ModelCard(checkpoint.family, tokenizer, checkpoint.eos_token_ids, checkpoint.tokens_per_image, 0)
+    card = ModelCard(checkpoint.family, tokenizer, checkpoint.eos_token_ids, checkpoint.tokens_per_image, 0, digest="")
     placeholder = image_token_id(checkpoint, tokenizer)
     overrides = {"image_token_index": placeholder, "huatuo_text_placeholder": False}
     vllm_renderer = renderer(golden.CHECKPOINT, mm_processor_cache_gb=0, hf_overrides=overrides)

@@ -1,8 +1,7 @@
-"""The door: how many bytes and pixels may be in flight, judged before anything is decoded."""
+"""How many bytes and pixels may be in flight, judged before anything is decoded."""
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
 
 from huatuo_server.errors import ServerBusy
@@ -57,53 +56,3 @@ class Reservation:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.release()
-
-
-class Gate:
-    """Lets as much through at a time as `limit`, in the order in which it came; what is more goes alone."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._inside = 0
-        self._turn = asyncio.Lock()
-        self._left = asyncio.Event()
-
-    async def enter(self, amount: int) -> None:
-        """Waits until there is room for `amount`."""
-        amount = min(amount, self._limit)
-        async with self._turn:
-            while self._inside + amount > self._limit:
-                self._left.clear()
-                await self._left.wait()
-            self._inside += amount
-
-    def leave(self, amount: int) -> None:
-        """The same amount goes out."""
-        self._inside -= min(amount, self._limit)
-        self._left.set()
-
-
-class Body:
-    """A request's body and its part of the budget; both go as soon as nobody needs them."""
-
-    def __init__(self, budget: Budget) -> None:
-        self.reserved = budget.reservation()
-        self.received = bytearray()
-
-    def take(self) -> bytearray:
-        """The bytes; whoever takes them is the only one to hold them."""
-        received, self.received = self.received, bytearray()
-        return received
-
-    def __enter__(self) -> Body:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """Its images are prepared, or it failed: the next request may come in."""
-        self.received = bytearray()
-        self.reserved.release()
