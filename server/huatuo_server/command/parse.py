@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from huatuo_server import __version__
-from huatuo_server.command import check, demo_checkpoint, serve, verify
+from huatuo_server.command import audit, check, demo_checkpoint, keys, serve, verify
 from huatuo_server.errors import HuatuoError, SettingsError
 from huatuo_server.settings import did_you_mean
 
-COMMANDS = (serve, check, verify, demo_checkpoint)
+COMMANDS = (serve, check, verify, keys, demo_checkpoint, audit)
 
 EXIT_FAILED = 1
 EXIT_MISUSED = 2
