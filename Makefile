@@ -26,7 +26,7 @@ STAMP = $(VENV)/.installed-$(DEVICE)
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup serve demo-checkpoint test check readme drills fuzz check-long benchmark-images test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
+.PHONY: help setup serve demo-checkpoint test check readme drills fuzz check-long benchmark-images benchmark-queue test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 20
@@ -107,6 +107,9 @@ check-long: drills fuzz ## all drills, and the long fuzz
 benchmark-images: setup ## images a second, against stock vLLM's path in the same run; three minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.images $(ARGS)
 
+benchmark-queue: setup ## processor time that the fair queue costs a request; a minute, on a quiet machine
+	$(BIN)/python -m benchmarks.queue $(ARGS)
+
 test-gpu: setup ## run the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
 
@@ -138,9 +141,14 @@ lock: | $(BIN)/python ## write locks/*.txt anew from pyproject.toml and locks/*.
 	@# `==2.13.0` would match 2.13.0+cpu too, whose hash is another.
 	sed -i -E 's/^torch==/torch===/' locks/torch.txt locks/cuda.txt locks/vllm-0.26.txt
 
-ci-tools: ## what .ci/run needs beside Python: curl, which the README's example uses
-	@command -v curl >/dev/null || { echo "curl is missing: install it with the system's package manager." >&2; exit 1; }
-	@echo "Nothing to install: Python, make and curl are here."
+# curl is in the README's example; libfaketime moves the clock of a drill.
+CI_TOOLS := curl faketime
+ci-tools: ## install what .ci/run needs beside Python: Debian's curl and faketime
+	@missing=; for tool in $(CI_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then echo "Nothing to install: $(CI_TOOLS) are here."; exit; fi; \
+	command -v apt-get >/dev/null || { echo "Missing:$$missing. Install them with the system's package manager." >&2; exit 1; }; \
+	sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	$$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends $$missing
 
 clean: ## remove caches, build output and the demo checkpoint
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist server/*.egg-info

@@ -13,21 +13,28 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 
 from huatuo_server import __version__
-from huatuo_server.admission import Budget
-from huatuo_server.errors import StorageFailed
+from huatuo_server.admission.budget import Budget
+from huatuo_server.admission.capacity import Capacity
+from huatuo_server.admission.fair_queue import FairQueue
+from huatuo_server.audit import AuditLog
+from huatuo_server.engine.base import EngineFacts
+from huatuo_server.errors import SettingsError, StorageFailed
 from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.cache import PictureCache
 from huatuo_server.images.preparation import Preparation
 from huatuo_server.images.remote.fetch import RemoteImages
 from huatuo_server.images.sources import Sources
 from huatuo_server.images.workers import ImageWorkers, WorkerEvents, WorkerLimits
+from huatuo_server.interruption import InFlight
 from huatuo_server.logs import AccessLog
 from huatuo_server.metrics import Metrics
 from huatuo_server.pipeline import Limits, Service
+from huatuo_server.routes.authentication import Authentication
 from huatuo_server.routes.chat import chat_routes
 from huatuo_server.routes.failures import answer_failures
 from huatuo_server.routes.files import files_routes
 from huatuo_server.routes.health import health_routes
+from huatuo_server.routes.hosts import guard_hosts, trusted_hosts
 from huatuo_server.routes.metrics import metrics_routes
 from huatuo_server.routes.models import models_routes
 from huatuo_server.routes.render import render_routes
@@ -35,26 +42,46 @@ from huatuo_server.routes.request_id import RequestId
 from huatuo_server.settings import Settings
 from huatuo_server.startup import Startup
 from huatuo_server.store import DirectoryStore, Store
+from huatuo_server.tenants.keyring import Keyring
+from huatuo_server.tenants.quota import Quotas
 
 SWEEP_INTERVAL_S = 60.0
+
+SECRET_BYTES = 32
 
 MOST_WORKERS = 8
 """By default; the engine's own processes want their cores too."""
 
 
-def create_app(settings: Settings, startup: Startup, metrics: Metrics) -> FastAPI:
+def create_app(settings: Settings, startup: Startup, metrics: Metrics, in_flight: InFlight | None = None) -> FastAPI:
     """Build the app. While it runs, the model of `startup` starts, is watched, and in the end is stopped.
 
-    metrics: the process's own in a server, of a fresh registry in tests.
+    metrics: the process's own in a server, of a fresh registry in tests. in_flight: for whoever waits for its end.
+    Raises SettingsError.
     """
-    secret = secrets.token_bytes(32)
+    secret = _secret(settings.secret_file)
+    keyring = Keyring.read(settings.keys_file) if settings.keys_file is not None else None
+    audit = AuditLog(settings.audit_log) if settings.audit_log is not None else None
     workers = _workers(settings, metrics)
     store = None if settings.files_dir is None else _store(settings, settings.files_dir)
     service = Service(
         model_name=settings.public_name,
-        limits=Limits(settings.max_body_bytes, settings.max_images_per_request, settings.max_image_bytes),
+        limits=Limits(
+            settings.max_body_bytes,
+            settings.max_images_per_request,
+            settings.max_image_bytes,
+            settings.body_timeout_s,
+            settings.request_timeout_s,
+        ),
         startup=startup,
         metrics=metrics,
+        in_flight=InFlight() if in_flight is None else in_flight,
+        quotas=Quotas(),
+        queue=FairQueue(
+            settings.max_waiting,
+            keeps_stat=lambda: keyring is not None and keyring.has_lane("stat"),
+            on_change=lambda lane, waiting: metrics.waiting.labels(lane).set(waiting),
+        ),
         bytes_in_flight=Budget("bytes", settings.max_bytes_in_flight, "--max-bytes-in-flight"),
         sources=Sources(settings.max_image_bytes, store, _remote_images(settings)),
         preparation=Preparation(
@@ -66,22 +93,26 @@ def create_app(settings: Settings, startup: Startup, metrics: Metrics) -> FastAP
             metrics,
         ),
         store=store,
+        audit=audit,
         secret=secret,
     )
-
-    startup.before_ready(service.preparation.check)
+    _tie_to_life(service)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         workers.start()
-        sweeping = asyncio.create_task(_sweep(store)) if store is not None else None
+        background = [asyncio.create_task(_sweep(store))] if store is not None else []
+        if keyring is not None:
+            background.append(asyncio.create_task(keyring.watch()))
         try:
             async with startup.running():
                 yield
         finally:
-            if sweeping is not None:
-                sweeping.cancel()
+            for task in background:
+                task.cancel()
             await workers.close()
+            if audit is not None:
+                await audit.close()
 
     app = FastAPI(
         title="huatuo-server",
@@ -94,10 +125,53 @@ def create_app(settings: Settings, startup: Startup, metrics: Metrics) -> FastAP
     for router in _routers(service):
         app.include_router(router)
     answer_failures(app)
+    _show_states(metrics, startup, keyring, audit)
     # The last one added is the outermost.
+    app.add_middleware(Authentication, keyring=keyring, metrics=metrics)
+    trusted = trusted_hosts(settings.trusted_hosts, settings.host, public=settings.listens_publicly)
+    guard_hosts(app, trusted, settings.cors_origins)
+    trusted = trusted_hosts(settings.trusted_hosts, settings.host, public=settings.listens_publicly)
+    guard_hosts(app, trusted, settings.cors_origins)
     app.add_middleware(RequestId)
     app.add_middleware(AccessLog)
     return app
+
+
+def _tie_to_life(service: Service) -> None:
+    """What must be known or done when the model is opened, ready or lost."""
+    startup, queue, audit = service.startup, service.queue, service.audit
+    startup.before_ready(service.preparation.check)
+    startup.on_ready(lambda served: queue.open(_capacity(served.engine.facts)))
+    startup.on_failure(service.in_flight.interrupt_all)
+    startup.watches(lambda: queue.num_running)
+    if audit is not None:
+        startup.before_all(audit.open)
+        startup.while_ready(lambda: audit.failing and f"the audit log cannot be written: {audit.failing}")
+
+
+def _capacity(facts: EngineFacts) -> Capacity:
+    return Capacity(facts.max_num_seqs, facts.kv_tokens, facts.kv_block_tokens, facts.max_model_len)
+
+
+def _show_states(metrics: Metrics, startup: Startup, keyring: Keyring | None, audit: AuditLog | None) -> None:
+    metrics.engine_silent.set_function(lambda: startup.silent_s)
+    metrics.keys_failing.set_function(lambda: keyring is not None and keyring.failing is not None)
+    metrics.audit_failing.set_function(lambda: audit is not None and audit.failing is not None)
+
+
+def _secret(file: Path | None) -> bytes:
+    """Raises SettingsError, which does not tell what it read."""
+    if file is None:
+        return secrets.token_bytes(SECRET_BYTES)
+    try:
+        secret = file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"--secret-file {file}: {error.strerror}") from None
+    if len(secret) < SECRET_BYTES:
+        raise SettingsError(
+            f"--secret-file {file}: it holds {len(secret)} bytes; {SECRET_BYTES} random ones are needed"
+        )
+    return secret
 
 
 def _routers(service: Service) -> tuple[APIRouter, ...]:

@@ -19,7 +19,7 @@ from pythonjsonlogger.json import JsonFormatter
 ALLOWED_FIELDS = frozenset(
     {
         *("timestamp", "level", "logger", "message", "exception"),
-        *("method", "route", "status", "duration_ms", "request_id"),
+        *("method", "route", "status", "duration_ms", "request_id", "key"),
         "details",
     }
 )
@@ -122,7 +122,14 @@ class AccessLog:
 
 def _write(scope: Message, seen: dict[str, Any], duration_s: float) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
-    fields = {"method": scope["method"], "route": route, "duration_ms": round(duration_s * 1000, 1), **seen}
+    caller = scope.get("state", {}).get("caller")
+    fields = {
+        "key": caller and caller.key_id,
+        "method": scope["method"],
+        "route": route,
+        "duration_ms": round(duration_s * 1000, 1),
+        **seen,
+    }
     access_log.log(logging.DEBUG if route.startswith(PROBES) else logging.INFO, "request", extra=fields)
 
 

@@ -44,6 +44,27 @@ class Metrics:
             registry=registry,
         )
         self.in_flight = Gauge("hgv_requests_in_flight", "Requests received and not ended.", registry=registry)
+        self.waiting = Gauge(
+            "hgv_requests_waiting",
+            "Requests that have a place and are not in the engine yet, by class of key.",
+            ["class"],
+            registry=registry,
+        )
+        self.keys_failing = Gauge(
+            "hgv_keys_file_failing",
+            "1 while the file of keys cannot be read and the last good keys hold.",
+            registry=registry,
+        )
+        self.audit_failing = Gauge(
+            "hgv_audit_log_failing",
+            "1 while the audit log cannot be written and requests are refused.",
+            registry=registry,
+        )
+        self.engine_silent = Gauge(
+            "hgv_engine_silent_seconds",
+            "How long an engine with work has shown no progress; 0 while it is idle.",
+            registry=registry,
+        )
         self.prompt_tokens = Counter(
             "hgv_prompt_tokens_total", "Prompt tokens of ended requests, images included.", registry=registry
         )
@@ -61,7 +82,7 @@ class Metrics:
         )
         self.queue_time = self._histogram(
             "hgv_queue_time_seconds",
-            "From received to handed to the engine: reading, preparing images, waiting.",
+            "From received to let into the engine: reading, preparing images, waiting for the turn.",
             QUEUE_BUCKETS_S,
         )
         self.image_stage = Histogram(
@@ -79,7 +100,8 @@ class Metrics:
         )
         self.rejections = self._counter(
             "hgv_rejections_total",
-            "Requests turned away before the engine, by reason: bytes_in_flight, pixels_in_flight, or an error's code.",
+            "Requests turned away before the engine, by reason: bytes_in_flight, pixels_in_flight, queue_full, "
+            "requests_per_min, tokens_per_min, images_per_min, max_concurrent, send_timeout, or an error's code.",
             "reason",
         )
         self.workers_busy = Gauge("hgv_image_workers_busy", "Image workers at work.", registry=registry)

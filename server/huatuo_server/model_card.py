@@ -10,10 +10,10 @@ from huatuo_server.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a checkpoint says of itself, without its weights.
+    """What a checkpoint says of itself.
 
     eos_token_ids: any of them ends an answer. tokens_per_image: prompt positions one image takes.
-    vocab_size: rows of the output head. demo: the weights are untrained, and clients are told so.
+    vocab_size: rows of the output head. digest: of the checkpoint's files, `digest.digest`. demo: the weights are untrained, and clients are told so.
     """
 
     family: Family
@@ -21,4 +21,5 @@ class ModelCard:
     eos_token_ids: tuple[int, ...]
     tokens_per_image: int
     vocab_size: int
+    digest: str
     demo: bool = False

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from huatuo_server.checkpoint import Checkpoint, resolve
-from huatuo_server.engine.base import EngineFacts
+from huatuo_server.digest import digest
 from huatuo_server.errors import SettingsError
 from huatuo_server.model_card import ModelCard
 from huatuo_server.served_model import ServedModel
@@ -26,22 +26,22 @@ async def open_model(settings: Settings, report: Report) -> ServedModel:
 
 def _open(settings: Settings, report: Report) -> ServedModel:
     if settings.scripted is not None:
-        return _open_scripted(settings, settings.scripted)
+        return _open_scripted(settings, settings.scripted, report)
     if settings.model is None:
         raise SettingsError("no model is named")
     if not Path(settings.model).exists():
         report(f"fetching {settings.model} from the Hugging Face hub, where it is not here already")
-    return _open_vllm(settings, Checkpoint.open(resolve(settings.model, settings.revision)))
+    return _open_vllm(settings, Checkpoint.open(resolve(settings.model, settings.revision)), report)
 
 
-def _open_vllm(settings: Settings, checkpoint: Checkpoint) -> ServedModel:
+def _open_vllm(settings: Settings, checkpoint: Checkpoint, report: Report) -> ServedModel:
     # vLLM's own message advises a variable that lets positions past the last one kill the engine.
     if (settings.max_model_len or 0) > checkpoint.max_position_embeddings:
         raise SettingsError(
             f"--max-model-len {settings.max_model_len}: the model has positions for "
             f"{checkpoint.max_position_embeddings} tokens"
         )
-    card = _card(checkpoint)
+    card = _card(checkpoint, report)
     if card.demo:
         log.warning("this is a demo checkpoint: its weights are untrained and its answers are meaningless")
 
@@ -58,44 +58,50 @@ def _open_vllm(settings: Settings, checkpoint: Checkpoint) -> ServedModel:
         enforce_eager=settings.enforce_eager,
         max_images_per_request=settings.max_images_per_request,
         served_model_name=settings.public_name,
+        drain_s=settings.drain_s,
         engine_args=settings.engine,
     )
     return ServedModel(engine, card)
 
 
-def _open_scripted(settings: Settings, script: Path) -> ServedModel:
+def _open_scripted(settings: Settings, script: Path, report: Report) -> ServedModel:
     """The twin with the card of --model's checkpoint or, where none is named, of a demo checkpoint."""
     if settings.model is not None:
-        return _script_over(Checkpoint.open(resolve(settings.model, settings.revision)), settings, script)
+        return _script_over(Checkpoint.open(resolve(settings.model, settings.revision)), settings, script, report)
 
     from huatuo_server.demo.checkpoint import write_demo_checkpoint
 
     with tempfile.TemporaryDirectory(prefix="huatuo-") as folder:
         write_demo_checkpoint(Path(folder), "34b")
-        return _script_over(Checkpoint.open(Path(folder)), settings, script)
+        return _script_over(Checkpoint.open(Path(folder)), settings, script, report)
 
 
-def _script_over(checkpoint: Checkpoint, settings: Settings, script: Path) -> ServedModel:
+def _script_over(checkpoint: Checkpoint, settings: Settings, script: Path, report: Report) -> ServedModel:
     from huatuo_server.engine.scripted import Script, ScriptedEngine
 
-    card = _card(checkpoint)
+    card = _card(checkpoint, report)
     context = min(checkpoint.family.default_max_model_len, checkpoint.max_position_embeddings)
-    facts = EngineFacts(settings.max_model_len or context, card.vocab_size, card.tokens_per_image)
     try:
         engine = ScriptedEngine(
-            Script.read(script), facts=facts, eos_token_ids=card.eos_token_ids, encode=card.tokenizer.encode
+            Script.read(script),
+            max_model_len=settings.max_model_len or context,
+            vocab_size=card.vocab_size,
+            tokens_per_image=card.tokens_per_image,
+            eos_token_ids=card.eos_token_ids,
+            encode=card.tokenizer.encode,
         )
     except ValueError as error:
         raise SettingsError(f"--scripted {script}: {error}") from None
     return ServedModel(engine, card)
 
 
-def _card(checkpoint: Checkpoint) -> ModelCard:
+def _card(checkpoint: Checkpoint, report: Report) -> ModelCard:
     return ModelCard(
         family=checkpoint.family,
         tokenizer=Tokenizer.load(checkpoint.path),
         eos_token_ids=checkpoint.eos_token_ids,
         tokens_per_image=checkpoint.tokens_per_image,
         vocab_size=checkpoint.vocab_size,
+        digest=digest(checkpoint, report),
         demo=checkpoint.demo,
     )

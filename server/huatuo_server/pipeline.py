@@ -1,26 +1,33 @@
 """The whole path of a request, once: `answer` is the list of its stages.
 
-bytes -> protocol -> (admission) -> images -> prompt -> engine -> responses -> bytes
+bytes -> protocol -> a place -> images -> prompt -> the turn -> engine -> responses -> bytes
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, aclosing, asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 
-from huatuo_server.admission import Body, Budget
+from huatuo_server.admission.body import Body
+from huatuo_server.admission.budget import Budget
+from huatuo_server.admission.fair_queue import FairQueue, Flow, Place
 from huatuo_server.answer_text import Ending, Piece, answer_text
-from huatuo_server.engine.base import FinishReason, PromptImage
+from huatuo_server.audit import AuditLog
+from huatuo_server.caller import Caller
+from huatuo_server.engine.base import FinishReason, PromptImage, Sampling
 from huatuo_server.errors import ModelNotFound, RequestError
 from huatuo_server.images.cache import Picture
 from huatuo_server.images.content import Content
 from huatuo_server.images.identity import cache_salt
 from huatuo_server.images.preparation import Preparation
 from huatuo_server.images.sources import Sources
+from huatuo_server.interruption import InFlight, Interruption
+from huatuo_server.lane import LANES
 from huatuo_server.metrics import Metrics, RequestMeter
 from huatuo_server.model_card import ModelCard
 from huatuo_server.prompt import Message, render
@@ -34,18 +41,18 @@ from huatuo_server.sampling import Room, refuse_endless_text, sampling_for
 from huatuo_server.served_model import ServedModel
 from huatuo_server.startup import Startup
 from huatuo_server.store import Store
-
-ANONYMOUS = ""
-"""The tenant of every request, as long as nobody is asked for a key."""
+from huatuo_server.tenants.quota import Quotas, Use
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a request may bring."""
+    """What a request may bring, and how long it may take."""
 
     max_body_bytes: int
     max_images: int
     max_image_bytes: int
+    body_timeout_s: float
+    request_timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +60,21 @@ class Service:
     """What the routes of the API may use; built once, in `app.create_app`.
 
     model_name: the one name that requests may ask for. bytes_in_flight: of all bodies. store: None where uploads are
-    off. secret: keys what tenants must not share.
+    off. audit: None where nothing is put on record. secret: keys what tenants must not share.
     """
 
     model_name: str
     limits: Limits
     startup: Startup
     metrics: Metrics
+    in_flight: InFlight
+    quotas: Quotas
     bytes_in_flight: Budget
+    queue: FairQueue
     sources: Sources
     preparation: Preparation
     store: Store | None
+    audit: AuditLog | None
     secret: bytes
 
 
@@ -71,18 +82,42 @@ class Service:
 class Call:
     """One request on its way. The counts are filled in as they become known, for its meter.
 
-    id: the client's X-Request-Id or ours. engine_id: never used twice, whatever the client sends.
-    failed: what ended a stream that had begun.
+    id: the client's X-Request-Id or ours. engine_id: never used twice, whatever the client sends. route: its template.
+    use: of the caller's quotas. deadline: of time.monotonic. held: given back when the request has ended.
+    on_record: whether the audit log has its beginning. begun: whether the head of the answer is out. failed: what ended
+    a stream that had begun.
     """
 
     id: str
     engine_id: str
+    route: str
+    caller: Caller
     meter: RequestMeter
-    tenant: str = ANONYMOUS
+    use: Use
+    deadline: float = math.inf
+    interruption: Interruption = field(default_factory=Interruption)
+    held: ExitStack = field(default_factory=ExitStack)
+    on_record: bool = False
+    begun: bool = False
     prompt_tokens: int = 0
     completion_tokens: int = 0
     finish_reason: FinishReason | None = None
     failed: RequestError | None = None
+
+    @property
+    def tenant(self) -> str:
+        """Whose files, pictures and cached prefixes it may use."""
+        return self.caller.tenant
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says of the caller's quotas."""
+        return self.use.headers()
+
+    @property
+    def flow(self) -> Flow:
+        """Where it waits for its turn."""
+        return Flow(self.caller.tenant, self.caller.lane)
 
 
 async def answer(
@@ -96,20 +131,26 @@ async def answer(
     request = parse_chat_request(body.take(), max_images=service.limits.max_images, vocab_size=card.vocab_size)
     _require_model(request, service.model_name)
     refuse_endless_text(request, context)
+    call.use.images(sum(len(message.images) for message in request.messages))
+    place = call.held.enter_context(service.queue.place(call.flow))
     pictures = await _pictures(request, service, card, call)
     body.release()
     prompt = await asyncio.to_thread(render, _messages(request, pictures), card.tokenizer)
     prompt = replace(prompt, cache_salt=cache_salt(service.secret, call.tenant))
     room = Room.of(prompt, tokens_per_image=card.tokens_per_image, context=context)
     sampling, clamped_to = sampling_for(request, card.family.sampling, room)
+    call.use.tokens(room.prompt + sampling.max_tokens)
+    await put_on_record(service, call, model, pictures, sampling)
+    await place.enter(room.prompt, sampling.max_tokens, call.deadline)
     call.prompt_tokens = room.prompt
-    deltas = model.engine.generate(prompt, sampling, call.engine_id)
+    deltas = model.engine.generate(prompt, sampling, call.engine_id, priority=LANES.index(call.caller.lane))
     ending = Ending(request.stop, request.min_tokens or 0, card.eos_token_ids)
-    pieces = _metered(answer_text(deltas, card.tokenizer.text_decoder(), ending), call)
+    pieces = _metered(answer_text(deltas, card.tokenizer.text_decoder(), ending), call, place)
     heading = Heading(
         id=f"chatcmpl-{call.id}",
         created=int(time.time()),
         model=service.model_name,
+        system_fingerprint=model.fingerprint,
         prompt_tokens=room.prompt,
         images=tuple(picture.provenance for picture in pictures),
         ignored_fields=request.ignored_fields,
@@ -125,9 +166,35 @@ def _require_model(request: ChatRequest, name: str) -> None:
         raise ModelNotFound("This server serves another model: GET /v1/models names it.", param="model")
 
 
+async def put_on_record(
+    service: Service,
+    call: Call,
+    model: ServedModel | None = None,
+    pictures: Sequence[Picture] = (),
+    sampling: Sampling | None = None,
+) -> None:
+    """Who asks what of which model, on disk before any work is done for it. Raises AuditFailed."""
+    if service.audit is None:
+        return
+    event = {
+        "event": "accepted",
+        "request_id": call.id,
+        "engine_id": call.engine_id,
+        "key": call.caller.key_id,
+        "tenant": call.tenant,
+        "route": call.route,
+        "model": model.card.digest if model is not None else None,
+        "images": [picture.identity for picture in pictures],
+        "parameters": asdict(sampling) if sampling is not None else {},
+    }
+    await service.audit.record(event)
+    call.on_record = True
+
+
 async def rendering(service: Service, model: ServedModel, body: Body, call: Call) -> tuple[bytes, ImageProvenance]:
     """The PNG that a render request asks for, and what was done for it. Raises errors.RequestError."""
     request = parse_render_request(body.take())
+    call.use.images(1)
     async with _content(request.image, service, call) as content:
         return await service.preparation.rendering(
             content, request.image.view, model.card, request.max_side, request.form
@@ -180,13 +247,21 @@ def _messages(request: ChatRequest, pictures: Sequence[Picture]) -> list[Message
     ]
 
 
-async def _metered(pieces: AsyncGenerator[Piece, None], call: Call) -> AsyncGenerator[Piece, None]:
+async def _metered(pieces: AsyncGenerator[Piece, None], call: Call, place: Place) -> AsyncGenerator[Piece, None]:
     """The same pieces, timed and counted as they come."""
     call.meter.entered_engine()
-    async with aclosing(pieces):
-        async for piece in pieces:
-            if piece.token_ids:
-                call.meter.tokens(len(piece.token_ids))
-                call.completion_tokens += len(piece.token_ids)
-            call.finish_reason = piece.finish_reason
-            yield piece
+    try:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if piece.token_ids:
+                    place.first_token()
+                    call.meter.tokens(len(piece.token_ids))
+                    call.completion_tokens += len(piece.token_ids)
+                call.finish_reason = piece.finish_reason
+                if piece.finish_reason is not None:
+                    # Not when the client has read it: the engine has room now.
+                    place.leave(call.completion_tokens)
+                yield piece
+    finally:
+        # An answer that was cut off has used its tokens too.
+        place.leave(call.completion_tokens)

@@ -25,13 +25,15 @@ from huatuo_server.protocol.provenance import ImageProvenance
 class Heading:
     """What is known of an answer before its first token.
 
-    created: Unix time in seconds. prompt_tokens: images included. prompt_token_ids: None unless asked for.
+    created: Unix time in seconds. system_fingerprint: of the model, its preparation and the software. prompt_tokens:
+    images included. prompt_token_ids: None unless asked for.
     max_tokens_clamped_to: None where it was not clamped.
     """
 
     id: str
     created: int
     model: str
+    system_fingerprint: str
     prompt_tokens: int
     images: tuple[ImageProvenance, ...] = ()
     ignored_fields: tuple[str, ...] = ()
@@ -56,7 +58,12 @@ class Heading:
     def chunk(self, choices: list[ChunkChoice]) -> ChatCompletionChunk:
         """A chunk of this answer."""
         return ChatCompletionChunk(
-            id=self.id, object="chat.completion.chunk", created=self.created, model=self.model, choices=choices
+            id=self.id,
+            object="chat.completion.chunk",
+            created=self.created,
+            model=self.model,
+            system_fingerprint=self.system_fingerprint,
+            choices=choices,
         )
 
     def first_chunk(self) -> ChatCompletionChunk:
@@ -125,6 +132,7 @@ async def completion(pieces: AsyncGenerator[Piece, None], heading: Heading) -> C
         object="chat.completion",
         created=heading.created,
         model=heading.model,
+        system_fingerprint=heading.system_fingerprint,
         choices=[choice],
         usage=heading.usage(len(token_ids), max(piece.num_cached_tokens for piece in received)),
         images=list(heading.images),

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +27,7 @@ START_LIMIT_S = 420.0
 STOP_LIMIT_S = 60.0
 README_PORT = "8000"
 README_MODEL = "/models/HuatuoGPT-Vision-7B"
+BIN = Path(sys.executable).parent
 DEMO = os.environ.get("MODEL") or ".cache/demo-7b"
 
 
@@ -39,12 +41,42 @@ def main() -> int:
         print(f"README, curl: streamed {len(answer)} characters")
         said = run([sys.executable, "-c", on_port(sdk, port)])
         print(f"README, Python: printed {len(said.strip())} characters")
-    run(["bash", "-c", f"{Path(sys.executable).parent}/{check.replace(README_MODEL, DEMO)}"])
+    run(["bash", "-c", f"{BIN}/{check.replace(README_MODEL, DEMO)}"])
+    with_keys()
     assert answer.strip(), "the README's curl streamed nothing"
     assert said.strip(), "the README's Python printed nothing"
     assert not accepts(port), f"port {port} still answers after make serve has ended"
     print("README: make serve, the curl, the Python lines, Ctrl-C and check work as written")
     return 0
+
+
+def with_keys() -> None:
+    """The block about keys, in a folder of its own: a key is made, and opens the server that needs one."""
+    (block,) = [text for text in blocks(README, "bash") if "keys create" in text]
+    create, serve = block.strip().splitlines()
+    port = free_port()
+    serve = serve.replace(README_MODEL, str(ROOT / DEMO)).replace("--host 0.0.0.0", f"--host 127.0.0.1 --port {port}")
+    with tempfile.TemporaryDirectory() as folder:
+        run(["bash", "-c", f"{BIN}/{create}"], Path(folder))
+        key = (Path(folder) / "radiology.key").read_text(encoding="utf-8").strip()
+        command = f"exec {BIN}/{serve} --enforce-eager"
+        with server(["bash", "-c", command], port, Path(folder)):
+            statuses = [status(f"http://127.0.0.1:{port}/v1/models", headers) for headers in ({}, bearer(key))]
+        run([f"{BIN}/huatuo-server", "audit", "verify", "audit.jsonl"], Path(folder))
+    assert statuses == [401, 200], f"without and with the key: {statuses}"
+    print("README, keys: 401 without the key, 200 with it, and the record verifies")
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def status(url: str, headers: dict[str, str]) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def on_port(command: str, port: int) -> str:
@@ -53,10 +85,12 @@ def on_port(command: str, port: int) -> str:
     return command.replace(f":{README_PORT}/", f":{port}/")
 
 
-def run(command: list[str]) -> str:
+def run(command: list[str], folder: Path = ROOT) -> str:
     """A command's output; its failure is ours. A local proxy has no business between us and the server."""
     environment = {**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, f"a README command failed with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -76,10 +110,17 @@ def streamed_answer(output: str) -> str:
 def served() -> Iterator[int]:
     """`make serve` on a free port, ready; afterwards Ctrl-C, which must end it."""
     port = free_port()
-    process = subprocess.Popen(["make", "serve", f"PORT={port}"], cwd=ROOT, start_new_session=True)
+    with server(["make", "serve", f"PORT={port}"], port, ROOT):
+        yield port
+
+
+@contextmanager
+def server(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    """A command that serves, ready; afterwards Ctrl-C, which must end it."""
+    process = subprocess.Popen(command, cwd=folder, start_new_session=True)
     try:
         wait_until_ready(process, port)
-        yield port
+        yield
     finally:
         stop(process)
 

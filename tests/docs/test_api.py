@@ -14,7 +14,7 @@ from huatuo_server.families import FAMILIES, SamplingDefaults
 from huatuo_server.metrics import Metrics
 from huatuo_server.protocol.chat_response import ChatCompletion
 from huatuo_server.protocol.chat_schema import ChatRequestShape
-from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, PART_FIELDS, REQUEST_FIELDS
+from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, PART_FIELDS, REQUEST_FIELDS, SOURCE_FIELDS
 from huatuo_server.served_model import ServedModel
 from huatuo_server.settings import Settings
 from huatuo_server.startup import Report, Startup
@@ -49,15 +49,16 @@ def test_the_defaults_are_those_of_every_family(field: str) -> None:
 
 
 def test_the_refused_fields_are_all_named() -> None:
-    """The three lists of refused fields are the code's."""
+    """The lists of refused fields are the code's."""
     lists = section(API, "Fields that are refused").split("- In ")[1:]
-    assert [code_words(one) for one in lists] == [set(REQUEST_FIELDS), set(MESSAGE_FIELDS), set(PART_FIELDS)]
+    tables = [REQUEST_FIELDS, MESSAGE_FIELDS, PART_FIELDS, SOURCE_FIELDS]
+    assert [code_words(one) for one in lists] == [set(one) for one in tables]
 
 
 def test_the_extensions_of_an_answer_are_all_named() -> None:
     """The table of what we add at the top level is what the response type holds."""
     written = {row[0] for row in table(API, "Answers")}
-    of_openai = {"id", "object", "created", "model", "choices", "usage"}
+    of_openai = {"id", "object", "created", "model", "system_fingerprint", "choices", "usage"}
     assert written == set(ChatCompletion.__annotations__) - of_openai
 
 

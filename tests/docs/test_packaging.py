@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import tomllib
 import zipfile
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from build import ProjectBuilder
+from packaging.version import Version
 
 from huatuo_server import __version__
 from tests.docs.markdown import ROOT
@@ -105,3 +107,39 @@ def test_the_cpu_lock_leaves_out_what_breaks_beside_a_cpu_torch() -> None:
     lines = (ROOT / "locks" / "cpu.txt").read_text(encoding="utf-8").splitlines()
     names = {line.split("==")[0] for line in lines if line[:1].isalnum()}
     assert not names & {"torch", "torchvision", "torchaudio", "torchcodec", "triton"}
+
+
+FLOORS = {
+    "aiohttp": "3.12.14",  # CVE-2025-53643
+    "h11": "0.16.0",  # CVE-2025-43859
+    "jinja2": "3.1.6",  # CVE-2025-27516
+    "pillow": "11.3.0",  # CVE-2025-48379
+    "protobuf": "6.31.1",  # CVE-2025-4565
+    "pydicom": "3.0.2",  # CVE-2026-32711
+    "python-multipart": "0.0.18",  # CVE-2024-53981
+    "requests": "2.32.4",  # CVE-2024-47081
+    "starlette": "0.49.1",  # CVE-2025-62727
+    "torch": "2.8.0",  # CVE-2025-2953
+    "transformers": "4.53.0",  # CVE-2025-5197
+    "urllib3": "2.6.0",  # CVE-2025-66418
+}
+"""Below these, something that we install had a hole. An audit that finds no database is silent; this list is not."""
+
+
+@pytest.mark.parametrize("name", ["cpu", "torch", "cuda", "dev", "vllm-0.26"])
+def test_no_lock_holds_a_version_with_a_known_hole(name: str) -> None:
+    """And every package of the list is in some lock, so that no row guards a name that is spelt wrong."""
+    pins = _pins(name)
+    below = {
+        package: str(pins[package]) for package in FLOORS.keys() & pins if pins[package] < Version(FLOORS[package])
+    }
+    everywhere = {package for lock in ("cpu", "torch", "cuda", "dev", "vllm-0.26") for package in _pins(lock)}
+
+    assert below == {}
+    assert FLOORS.keys() <= everywhere
+
+
+def _pins(name: str) -> dict[str, Version]:
+    lines = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    found = [re.match(r"([A-Za-z0-9_.-]+)===?([^ ;\\]+)", line) for line in lines]
+    return {one[1].lower(): Version(one[2]) for one in found if one}

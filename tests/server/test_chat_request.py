@@ -160,7 +160,7 @@ def test_unknown_fields_are_named_with_their_paths() -> None:
     body = {
         "model": "m",
         "messages": [
-            {"role": "user", "name": "Ann", "content": [{**image(detail="low"), "uuid": "1"}]},
+            {"role": "user", "name": "Ann", "content": [{**image(detail="low"), "caption": "1"}]},
             {"role": "assistant", "content": "x", "refusal": None},
             USER,
         ],
@@ -172,8 +172,8 @@ def test_unknown_fields_are_named_with_their_paths() -> None:
     }
 
     assert parse(body).ignored_fields == (
+        "messages.0.content.0.caption",
         "messages.0.content.0.image_url.detail",
-        "messages.0.content.0.uuid",
         "messages.0.name",
         "metadata",
         "store",

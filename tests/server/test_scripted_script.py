@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from huatuo_server.engine.base import EngineFacts
 from huatuo_server.engine.scripted import Completion, Script, ScriptedEngine
 from huatuo_server.errors import SettingsError
 
@@ -16,14 +15,22 @@ def test_a_script_is_read_as_written(tmp_path: Path) -> None:
     file = tmp_path / "script.json"
     file.write_text(
         '{"start_delay_s": 0.5, "start_failure": "no", "warm_up": {"text": "w"},'
-        ' "completions": [{"token_ids": [3, 4], "delay_s": 0.1, "fail_after": 1, "failure": "engine"}]}'
+        ' "max_num_seqs": 2, "kv_tokens": 64, "kv_block_tokens": 8,'
+        ' "completions": [{"token_ids": [3, 4], "delay_s": 0.1, "fail_after": 1, "failure": "engine"},'
+        ' {"text": "a", "hang_after": 0, "hang": "engine"}]}'
     )
 
     assert Script.read(file) == Script(
-        completions=(Completion(token_ids=(3, 4), delay_s=0.1, fail_after=1, failure="engine"),),
+        completions=(
+            Completion(token_ids=(3, 4), delay_s=0.1, fail_after=1, failure="engine"),
+            Completion(text="a", hang_after=0, hang="engine"),
+        ),
         warm_up=Completion(text="w"),
         start_delay_s=0.5,
         start_failure="no",
+        max_num_seqs=2,
+        kv_tokens=64,
+        kv_block_tokens=8,
     )
 
 
@@ -58,7 +65,9 @@ def test_ids_outside_the_vocabulary_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\[0, 10\)"):
         ScriptedEngine(
             Script((Completion(token_ids=(10,)),)),
-            facts=EngineFacts(100, 10, 4),
+            max_model_len=100,
+            vocab_size=10,
+            tokens_per_image=4,
             eos_token_ids=(2,),
             encode=lambda _: [1],
         )

@@ -9,11 +9,15 @@ import pytest
 
 from huatuo_server import startup as startup_module
 from huatuo_server.errors import (
+    AuditLogError,
     CheckpointError,
+    Draining,
     EngineDeadError,
+    EngineHungError,
     EngineStartError,
     ImageWorkersFailed,
     NotReady,
+    RequestError,
     SettingsError,
 )
 from huatuo_server.served_model import ServedModel
@@ -42,7 +46,7 @@ def test_a_good_start_ends_ready() -> None:
 
     asyncio.run(startup.run())
 
-    assert startup.health() == Health("ok", "ready", None)
+    assert startup.ready() == Health(True, "ok", "ready", None)
     assert startup.require_ready() is served
     assert startup.ended
     assert startup.failed is None
@@ -64,7 +68,7 @@ def test_what_else_must_work_is_asked_before_ready() -> None:
     asyncio.run(startup.run())
 
     assert phases == ["warming up"]
-    assert startup.health() == Health("failed", "failed", "no image can be prepared")
+    assert startup.live() == Health(False, "failed", "failed", "no image can be prepared")
 
 
 def test_a_checkpoint_that_comes_late_is_reported_while_it_comes() -> None:
@@ -82,12 +86,12 @@ def test_a_checkpoint_that_comes_late_is_reported_while_it_comes() -> None:
         startup = Startup(open_model)
         async with startup.running():
             await until(lambda: startup.reason is not None)
-            assert startup.health() == Health("starting", "starting", "fetching owner/model")
+            assert startup.ready() == Health(False, "starting", "starting", "fetching owner/model")
             with pytest.raises(NotReady, match="not ready yet: starting"):
                 startup.require_ready()
             arrived.set()
             await until(lambda: startup.ended)
-            assert startup.health() == Health("ok", "ready", None)
+            assert startup.ready() == Health(True, "ok", "ready", None)
 
     asyncio.run(scene())
 
@@ -99,7 +103,7 @@ def test_while_the_engine_starts_its_phase_is_ours() -> None:
     async def scene() -> None:
         async with startup.running():
             await until(lambda: startup.phase == "loading weights")
-            assert startup.health() == Health("starting", "loading weights", None)
+            assert startup.ready() == Health(False, "starting", "loading weights", None)
 
     asyncio.run(scene())
 
@@ -116,7 +120,7 @@ def test_a_start_that_fails_keeps_why(error: Exception) -> None:
     asyncio.run(startup.run())
 
     assert startup.failed is error
-    assert startup.health() == Health("failed", "failed", str(error))
+    assert startup.live() == Health(False, "failed", "failed", str(error))
     with pytest.raises(NotReady, match="has failed"):
         startup.require_ready()
 
@@ -159,7 +163,7 @@ def test_an_engine_that_dies_later_is_noticed(monkeypatch: pytest.MonkeyPatch) -
     asyncio.run(scene())
 
     assert isinstance(startup.failed, EngineDeadError)
-    assert startup.health() == Health("failed", "failed", "The engine has stopped working.")
+    assert startup.live() == Health(False, "failed", "failed", "The engine has stopped working.")
 
 
 @pytest.mark.parametrize("script", [{}, {"start_delay_s": 3600}])
@@ -171,8 +175,8 @@ def test_the_engine_is_stopped_at_the_end_wherever_its_start_was(
     startup = Startup.of(served)
     stopped: list[bool] = []
 
-    async def stop() -> None:
-        stopped.append(True)
+    async def stop(*, grace_s: float = 3.0) -> None:
+        stopped.append(grace_s > 0)
 
     async def scene() -> None:
         async with startup.running():
@@ -197,22 +201,91 @@ def test_an_engine_that_will_not_stop_does_not_keep_the_server(
         async with startup.running():
             await until(lambda: startup.ended)
 
-    monkeypatch.setattr(served.engine, "stop", asyncio.Event().wait)
+    async def never(*, grace_s: float = 3.0) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(served.engine, "stop", never)
     asyncio.run(scene())
 
     assert "the engine did not stop in time" in caplog.text
 
 
 def test_a_drain_takes_no_new_work() -> None:
-    """After the first signal health says `draining` and routes get no model."""
-    startup = Startup.of(scripted_model({}))
+    """After the first signal `ready` says `draining`, live stays good, and what was let in still has its model."""
+    served = scripted_model({})
+    startup = Startup.of(served)
     asyncio.run(startup.run())
 
     startup.drain()
 
-    assert startup.health() == Health("draining", "ready", "the server is shutting down")
-    with pytest.raises(NotReady, match="shutting down"):
-        startup.require_ready()
+    assert startup.ready() == Health(False, "draining", "ready", "the server is shutting down")
+    assert startup.live().good
+    with pytest.raises(Draining, match="shutting down") as refused:
+        startup.require_open()
+    assert refused.value.headers == {"Retry-After": "1"}
+    assert startup.require_ready() is served
+
+
+def test_what_stands_in_the_way_of_new_work_is_no_death() -> None:
+    """With an obstacle the server is not ready and says why; it stays live."""
+    startup = Startup.of(scripted_model({}))
+    asyncio.run(startup.run())
+    obstacles: list[str | None] = ["the disk is full"]
+    startup.while_ready(lambda: obstacles[0])
+
+    in_the_way = startup.ready()
+    live = startup.live()
+    obstacles[0] = None
+
+    assert in_the_way == Health(False, "failed", "ready", "the disk is full")
+    assert live.good
+    assert startup.ready() == Health(True, "ok", "ready", None)
+
+
+def test_what_makes_a_start_impossible_is_told_before_the_model_is_opened() -> None:
+    """Minutes of loading are not spent on a server that cannot take requests."""
+    opened: list[bool] = []
+
+    async def open_model(_report: Report) -> ServedModel:
+        opened.append(True)
+        return scripted_model({})
+
+    async def locked() -> None:
+        raise AuditLogError("another process writes it")
+
+    startup = Startup(open_model)
+    startup.before_all(locked)
+    asyncio.run(startup.run())
+
+    assert not opened
+    assert isinstance(startup.failed, AuditLogError)
+
+
+def test_a_hung_engine_fails_the_server_and_ends_its_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work without progress for the threshold: live is 503 with the reason, requests are told, the engine is killed."""
+    monkeypatch.setattr(startup_module, "WATCH_INTERVAL_S", 0.01)
+    served = scripted_model({})
+    startup = Startup(Startup.of(served)._open_model, hang_s=0.05)
+    startup.watches(lambda: 1)
+    told: list[RequestError] = []
+    startup.on_failure(told.append)
+    stopped: list[float] = []
+
+    async def stop(*, grace_s: float = 3.0) -> None:
+        stopped.append(grace_s)
+
+    monkeypatch.setattr(served.engine, "stop", stop)
+
+    async def scene() -> None:
+        async with startup.running():
+            await until(lambda: startup.failed is not None)
+
+    asyncio.run(scene())
+
+    assert [type(one) for one in told] == [EngineHungError]
+    assert not startup.live().good
+    assert "no progress" in (startup.live().reason or "")
+    assert stopped == [0.0]
 
 
 def test_an_engine_that_goes_during_a_drain_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

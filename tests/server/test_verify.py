@@ -40,7 +40,18 @@ class ReferenceEngine:
 
     @property
     def facts(self) -> EngineFacts:
-        return EngineFacts(max_model_len=4096, vocab_size=4096, tokens_per_image=576)
+        return EngineFacts(
+            max_model_len=4096,
+            vocab_size=4096,
+            tokens_per_image=576,
+            max_num_seqs=256,
+            kv_tokens=1_000_000,
+            kv_block_tokens=16,
+        )
+
+    @property
+    def last_progress(self) -> float:
+        return 0.0
 
     async def start(self) -> None:
         pass
@@ -48,10 +59,12 @@ class ReferenceEngine:
     async def check(self) -> None:
         pass
 
-    async def stop(self) -> None:
+    async def stop(self, *, grace_s: float = 3.0) -> None:
         pass
 
-    async def generate(self, prompt: Prompt, sampling: Sampling, request_id: str) -> AsyncGenerator[TokenDelta, None]:
+    async def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
+    ) -> AsyncGenerator[TokenDelta, None]:
         prompt = self.read(prompt)
         if sampling.logprobs is None:
             yield TokenDelta(tuple(self.choose(prompt, sampling)), "length")
@@ -122,7 +135,9 @@ class IsNotANumber(ReferenceEngine):
 class SaysNothing(ReferenceEngine):
     """Reports no log-probabilities."""
 
-    async def generate(self, prompt: Prompt, sampling: Sampling, request_id: str) -> AsyncGenerator[TokenDelta, None]:
+    async def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
+    ) -> AsyncGenerator[TokenDelta, None]:
         async for delta in super().generate(prompt, sampling, request_id):
             yield replace(delta, logprobs=())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -133,6 +134,60 @@ def test_an_engine_argument_with_a_flag_of_its_own_is_refused_by_that_flag_s_nam
     """`--engine max_model_len=...` would go past what checks and reports the context."""
     with pytest.raises(SettingsError, match="--max-model-len"):
         check_engine_args({"max_model_len": 8192})
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["enable_log_requests", "scheduling_policy", "shutdown_timeout", "otlp_traces_endpoint", "kv_events_config"],
+)
+def test_an_engine_argument_that_would_break_a_promise_is_refused_with_the_promise(key: str) -> None:
+    """Prompts would be logged or sent away, or the classes of keys would mean nothing."""
+    with pytest.raises(SettingsError, match=f"--engine {key} is not for changing: "):
+        check_engine_args({key: 1})
+
+
+def test_every_refused_engine_argument_is_one_of_vllm_s() -> None:
+    """A name that vLLM has dropped would be dead here; the oldest version lacks none of them."""
+    import dataclasses
+
+    from vllm import AsyncEngineArgs
+
+    known = {field.name for field in dataclasses.fields(AsyncEngineArgs)}
+
+    assert set(vllm_engine._REFUSED) <= known
+
+
+def test_priorities_count_and_a_signal_for_all_does_not_cut_answers(engine: VllmEngine) -> None:
+    """vLLM's own handler of SIGTERM would abort everything at once."""
+    slow = VllmEngine(Checkpoint.open(golden.CHECKPOINT), image_token_id=1, drain_s=12.5)
+
+    assert engine._args["scheduling_policy"] == "priority"
+    assert engine._args["shutdown_timeout"] == 30
+    assert slow._args["shutdown_timeout"] == 13
+
+
+def test_vllm_s_temporary_files_lie_in_a_folder_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever kills its processes, the folder goes, and the environment is as it was."""
+    monkeypatch.setattr(os, "environ", {"TMPDIR": "/before"})
+
+    with vllm_engine._temporary_files_in(tmp_path):
+        inside = dict(os.environ)
+
+    assert inside == {"TMPDIR": str(tmp_path), "VLLM_RPC_BASE_PATH": str(tmp_path)}
+    assert os.environ["TMPDIR"] == "/before"
+
+
+def test_the_folder_s_path_leaves_room_for_a_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A Unix socket's path has at most 107 bytes; a long $TMPDIR would fail the start."""
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+
+    folder = vllm_engine._folder()
+
+    folder.rmdir()
+    assert len(f"{folder}/00000000-0000-0000-0000-000000000000") <= 107
+    assert list(long.iterdir()) == []
 
 
 def test_sampling_reaches_vllm_with_our_penalty_and_our_eos(engine: VllmEngine) -> None:

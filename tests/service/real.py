@@ -15,12 +15,13 @@ import uvicorn
 
 from huatuo_server.app import create_app
 from huatuo_server.engine.base import Engine
-from huatuo_server.listener import bind, url
+from huatuo_server.listener import bind, configured, url
 from huatuo_server.metrics import Metrics
 from huatuo_server.opening import open_model
 from huatuo_server.served_model import ServedModel
 from huatuo_server.settings import Settings
 from huatuo_server.startup import Report, Startup
+from huatuo_server.transport import Connections, Transport
 from tests.service.supervised import SupervisedServer, until
 
 Result = TypeVar("Result")
@@ -42,15 +43,8 @@ class RealServer:
         self._served: ServedModel | None = None
         self._loop = asyncio.new_event_loop()
         self._listening = bind("127.0.0.1", 0)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(self._settings, self._startup, Metrics()),
-                log_config=None,
-                access_log=False,
-                ws="none",
-                timeout_graceful_shutdown=2,
-            )
-        )
+        app = create_app(self._settings, self._startup, Metrics())
+        self._server = uvicorn.Server(configured(app, Connections(Transport())))
         self._thread = threading.Thread(target=self._serve, name="real server")
         self.url = url(self._listening)
 
@@ -99,6 +93,10 @@ def serving(checkpoint: Path, *flags: str) -> Iterator[SupervisedServer]:
     with SupervisedServer([*arguments, *flags]) as server:
         server.listening()
         server.until_ready(START_LIMIT_S)
-        yield server
-        server.signal()
-        assert server.ended() == 0
+        try:
+            yield server
+        finally:
+            # Also where the block failed: a killed server cannot end vLLM's processes.
+            server.signal()
+            code = server.ended()
+        assert code == 0

@@ -18,16 +18,16 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from huatuo_server.app import create_app
-from huatuo_server.engine.base import EngineFacts
 from huatuo_server.engine.scripted import Completion, Script, ScriptedEngine
 from huatuo_server.families import HUATUO_34B
-from huatuo_server.listener import bind, url
+from huatuo_server.listener import bind, configured, url
 from huatuo_server.metrics import Metrics
 from huatuo_server.model_card import ModelCard
 from huatuo_server.served_model import ServedModel
 from huatuo_server.settings import Settings
 from huatuo_server.startup import Startup
 from huatuo_server.tokenizer import Tokenizer
+from huatuo_server.transport import Connections, Transport
 from tests import golden
 
 MODEL = "huatuo-test"
@@ -39,11 +39,14 @@ SMALLEST_CONTEXT = 640
 
 READY_LIMIT_S = 20.0
 
+DIGEST = f"sha256:{'5' * 64}"
+"""Some checkpoint's."""
+
 
 @functools.cache
 def golden_card() -> ModelCard:
     """The golden checkpoint's tokenizer and sizes, as the released 34B's; no weights."""
-    return ModelCard(HUATUO_34B, Tokenizer.load(golden.CHECKPOINT), (EOS,), TOKENS_PER_IMAGE, 4096)
+    return ModelCard(HUATUO_34B, Tokenizer.load(golden.CHECKPOINT), (EOS,), TOKENS_PER_IMAGE, 4096, DIGEST)
 
 
 def scripted_engine(*completions: Completion, max_model_len: int = MAX_MODEL_LEN, **script: Any) -> ScriptedEngine:
@@ -51,7 +54,9 @@ def scripted_engine(*completions: Completion, max_model_len: int = MAX_MODEL_LEN
     card = golden_card()
     return ScriptedEngine(
         Script(completions or (Completion(text="Four small words here."),), **script),
-        facts=EngineFacts(max_model_len, card.vocab_size, card.tokens_per_image),
+        max_model_len=max_model_len,
+        vocab_size=card.vocab_size,
+        tokens_per_image=card.tokens_per_image,
         eos_token_ids=card.eos_token_ids,
         encode=card.tokenizer.encode,
     )
@@ -107,9 +112,7 @@ def served(engine: ScriptedEngine | None = None, *, ready: bool = True, **settin
     startup = Startup.of(ServedModel(engine, golden_card()))
     app = create_app(Settings(**{"served_model_name": MODEL, **settings}), startup, Metrics(registry))
     listening = bind("127.0.0.1", 0)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", timeout_graceful_shutdown=2)
-    )
+    server = uvicorn.Server(configured(app, Connections(Transport())))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), name="served")
     thread.start()
     try:

@@ -25,10 +25,13 @@ LIMIT_S = 60.0
 class SupervisedServer:
     """One `python -m huatuo_server ...`; killed at the end of the block, if it still runs."""
 
-    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, arguments: Sequence[str], environ: Mapping[str, str] | None = None, under: Sequence[str] = ()
+    ) -> None:
+        """under: a command that runs the server as its own process, such as a tracer."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HUATUO_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "huatuo_server", *arguments],
+            [*under, sys.executable, "-m", "huatuo_server", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -101,15 +104,18 @@ class SupervisedServer:
         """What stdout held beyond what was read; the process has ended."""
         return _drain(self._stdout)
 
+    def said(self) -> list[str]:
+        """All of stderr; the process has ended."""
+        self._seen += _drain(self._stderr)
+        return list(self._seen)
+
     def errors(self) -> list[str]:
         """All of stderr that is no JSON of the log; the process has ended."""
-        self._seen += _drain(self._stderr)
-        return [line for line in self._seen if not line.startswith("{")]
+        return [line for line in self.said() if not line.startswith("{")]
 
     def log(self) -> list[dict[str, Any]]:
         """The log's records; the process has ended."""
-        self._seen += _drain(self._stderr)
-        return [json.loads(line) for line in self._seen if line.startswith("{")]
+        return [json.loads(line) for line in self.said() if line.startswith("{")]
 
 
 def scripted(

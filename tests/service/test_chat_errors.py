@@ -171,7 +171,7 @@ def test_a_malformed_body_is_a_400(server: Served, body: bytes, param: str | Non
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(server: Served) -> None:
     """Its Content-Length is enough."""
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1)
     received = b""
 
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import socket
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from tests.server.scripted_model import GOLDEN
-from tests.service.supervised import LIMIT_S, SupervisedServer, scripted
+from tests.service.supervised import SupervisedServer, scripted
 
-SLOW = {"completions": [{"text": "one two three four five six", "delay_s": 0.05}]}
-DIRECT: dict[str, Any] = {"timeout": LIMIT_S, "trust_env": False}
-HANGING = {"completions": [{"text": "one two three", "hang_after": 1}]}
 QUESTION = {"model": "checkpoint", "messages": [{"role": "user", "content": "What is this?"}]}
 
 
@@ -163,57 +157,6 @@ def test_an_engine_that_dies_later_exits_1(tmp_path: Path) -> None:
         assert server.post("/v1/chat/completions", QUESTION).status_code == 503
         assert server.ended() == 1
         assert server.errors() == ["huatuo-server: The engine has died."]
-
-
-def test_a_stream_ends_in_peace_after_sigterm(tmp_path: Path) -> None:
-    """An answer that is being sent is sent to its end; a new connection is refused."""
-    with scripted(SLOW, tmp_path) as server:
-        url = server.listening()
-        server.until_ready()
-        with httpx.stream("POST", f"{url}/v1/chat/completions", json={**QUESTION, "stream": True}, **DIRECT) as answer:
-            lines = answer.raise_for_status().iter_lines()
-            first = next(lines)
-            server.signal()
-            server.until_said("shutting down")
-            rest = [line for line in lines if line]
-
-        assert json.loads(first.removeprefix("data: "))["choices"][0]["delta"]["role"] == "assistant"
-        assert rest[-1] == "data: [DONE]"
-        assert server.ended() == 0
-        with pytest.raises(httpx.ConnectError):
-            server.get("/health/live")
-
-
-@pytest.mark.slow
-def test_an_answer_that_never_ends_is_cut_after_the_grace(tmp_path: Path) -> None:
-    """The server ends all the same, with 0, and the client cannot take what it got for a whole answer."""
-    with scripted(HANGING, tmp_path) as server:
-        url = server.listening()
-        server.until_ready()
-        with httpx.stream("POST", f"{url}/v1/chat/completions", json={**QUESTION, "stream": True}, **DIRECT) as answer:
-            lines = answer.raise_for_status().iter_lines()
-            received = [next(lines)]
-            server.signal()
-            with contextlib.suppress(httpx.RemoteProtocolError):
-                received += lines
-
-        assert "data: [DONE]" not in received
-        assert server.ended() == 0
-        assert server.errors() == []
-
-
-def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    """Whoever presses Ctrl-C twice does not wait for an answer that may never end."""
-    with scripted(HANGING, tmp_path) as server:
-        url = server.listening()
-        server.until_ready()
-        with httpx.stream("POST", f"{url}/v1/chat/completions", json={**QUESTION, "stream": True}, **DIRECT) as answer:
-            next(answer.raise_for_status().iter_lines())
-            server.signal()
-            server.until_said("shutting down")
-            server.signal()
-
-            assert server.ended() == 128 + signal.SIGTERM
 
 
 def test_the_access_log_has_templates_and_ids_and_nothing_that_was_sent(tmp_path: Path) -> None:

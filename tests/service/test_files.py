@@ -20,7 +20,7 @@ from PIL import Image
 
 from huatuo_server.images.preparation import Preparation
 from huatuo_server.logs import AllowListFormatter
-from huatuo_server.pipeline import ANONYMOUS
+from huatuo_server.caller import ANONYMOUS
 from huatuo_server.routes import multipart
 from huatuo_server.routes.files import MAX_EXPIRES_AFTER_S
 from huatuo_server.settings import Settings
@@ -165,7 +165,7 @@ def test_what_was_made_of_a_deleted_file_is_forgotten(server: Served, monkeypatc
 
     server.client.files.delete(upload(server).id)
 
-    assert forgotten == [(ANONYMOUS, hashlib.sha256(PNG).hexdigest())]
+    assert forgotten == [(ANONYMOUS.tenant, hashlib.sha256(PNG).hexdigest())]
 
 
 def test_a_list_is_the_newest_first_in_pages(server: Served) -> None:
@@ -475,7 +475,7 @@ def test_a_full_disk_is_a_503_that_says_so(server: Served, folder: Path, monkeyp
 def test_a_client_that_goes_away_leaves_nothing(server: Served, folder: Path) -> None:
     """Half a form is no upload."""
     body = form(FILE, PURPOSE)
-    head = f"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Type: {TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: {TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
     before = counted(server, "hgv_requests_total", "/v1/files").get("client_closed", 0)
 
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:

@@ -28,7 +28,9 @@ def begin(server: Served, body: dict[str, Any]) -> socket.socket:
     """A connection on which a request was sent and nothing read."""
     content = json.dumps(body).encode()
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: test\r\nX-Request-Id: leaving\r\nContent-Length: %d\r\n\r\n"
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: leaving\r\nContent-Length: %d\r\n\r\n"
+    )
     connection.sendall((head % len(content)).encode() + content)
     return connection
 
@@ -114,7 +116,7 @@ def test_hanging_up_within_the_body_is_nobodys_failure() -> None:
     """The upload was cut off: no answer, no error in the books."""
     with served() as server:
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\n{")
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         wait_for(lambda: "hgv_requests_in_flight" in str(list(server.registry.collect())))
         connection.close()
 

@@ -255,7 +255,9 @@ def test_more_bytes_than_may_be_in_flight_are_turned_away() -> None:
     """While one body is on its way, another that is announced gets a 429 at once, naming the limit and its setting."""
     limits: dict[str, Any] = {"max_body_bytes": 10_000, "max_bytes_in_flight": 10_000, "max_image_bytes": 1000}
     with served(**limits) as server, socket.create_connection(("127.0.0.1", server.port)) as slow:
-        slow.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 9900\r\n\r\n" + b" " * 9800)
+        slow.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9900\r\n\r\n" + b" " * 9800
+        )
         until(lambda: server.metric("hgv_requests_in_flight") == 1)
 
         with pytest.raises(openai.RateLimitError, match=r"at most 10000 at once \(--max-bytes-in-flight\)") as caught:

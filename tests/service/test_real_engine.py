@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from huatuo_server.engine.base import IMAGE_SENTINEL, Prompt, PromptImage, Sampling
 from tests import golden
 from tests.service.asking import image_part, messages
 from tests.service.real import MODEL, RealServer
+from tests.service.running_engine import deltas_of
 from tests.service.supervised import until
 
 pytestmark = pytest.mark.slow
@@ -171,6 +173,25 @@ def test_a_seed_makes_a_sampled_answer_repeatable(real_server: RealServer) -> No
 
     assert answer(1) == answer(1)
     assert answer(1) != answer(2)
+
+
+def test_a_prefix_is_shared_within_a_tenant_and_not_across(real_server: RealServer) -> None:
+    """The same picture and question: a second time most is read from the cache, with another tenant's keys nothing."""
+    sampling = Sampling(max_tokens=1)
+
+    def num_cached(tenant: str, request_id: str) -> int:
+        pixels = np.random.default_rng(7).integers(0, 256, (336, 336, 3), dtype=np.uint8)
+        image = PromptImage(pixels, identity=f"picture of {tenant}")
+        prompt = Prompt((*range(20, 40), IMAGE_SENTINEL, *range(40, 60)), (image,), cache_salt=f"salt of {tenant}")
+        deltas = real_server.run(deltas_of(real_server.engine, prompt, sampling, request_id))
+        return max(delta.num_cached_tokens for delta in deltas)
+
+    first, again, other = num_cached("a", "paired-1"), num_cached("a", "paired-2"), num_cached("b", "paired-3")
+
+    print(f"cached tokens: first {first}, the same tenant again {again}, another tenant {other}")
+    assert first == 0
+    assert again >= 512
+    assert other == 0
 
 
 def test_the_prompt_does_not_count_for_the_penalty(real_server: RealServer) -> None:

@@ -23,7 +23,7 @@ weights are loaded and a first question with a picture was answered.
 
 Every setting is a flag and an environment variable, named in brackets; the
 flag wins. The address is printed on stdout, the log goes to stderr. SIGTERM
-lets running answers end within ten seconds; a second one does not.
+lets running answers end within --drain-s; a second one does not.
 
 exit status: 0 stopped by a signal; 1 the checkpoint or the engine failed;
 2 a flag or a variable is wrong.
@@ -55,17 +55,28 @@ def run(given: argparse.Namespace) -> int:
     logs.configure()
     for sentence in unknown_variables(os.environ):
         log.warning(sentence)
+    if settings.keys_file is None:
+        log.warning(_without_keys(settings))
     _listen(settings, stdout)
     return 0
 
 
 def refuse_open_address(settings: Settings) -> None:
     """Raises SettingsError where strangers could ask, and nobody said that something in front asks them for a key."""
-    if settings.listens_publicly and not settings.no_keys:
+    if settings.no_keys and settings.keys_file is not None:
+        raise SettingsError("--keys-file and --no-keys contradict each other: leave one of them out")
+    if settings.listens_publicly and not settings.no_keys and settings.keys_file is None:
         raise SettingsError(
-            f"--host {settings.host} can be reached from other machines, and this server asks nobody for a key yet; "
-            "listen on 127.0.0.1, or say --no-keys where something in front of it authenticates"
+            f"--host {settings.host} can be reached from other machines, and without --keys-file nobody is asked for a "
+            "key; make one (huatuo-server keys create), listen on 127.0.0.1, or say --no-keys where something in front "
+            "of this server authenticates"
         )
+
+
+def _without_keys(settings: Settings) -> str:
+    if settings.listens_publicly:
+        return f"nobody is asked for a key (--no-keys): whoever reaches {settings.host} may ask anything"
+    return f"nobody is asked for a key: without --keys-file the server listens on the loopback only ({settings.host})"
 
 
 def _listen(settings: Settings, stdout: TextIO) -> None:
@@ -75,11 +86,21 @@ def _listen(settings: Settings, stdout: TextIO) -> None:
     listening = listener.bind(settings.host, settings.port)
 
     from huatuo_server.app import create_app
+    from huatuo_server.interruption import InFlight
     from huatuo_server.metrics import Metrics
     from huatuo_server.opening import open_model
     from huatuo_server.startup import Startup
+    from huatuo_server.transport import Transport
 
-    startup = Startup(partial(open_model, settings))
-    app = create_app(settings, startup, Metrics())
+    startup = Startup(partial(open_model, settings), hang_s=settings.hang_s)
+    metrics, in_flight = Metrics(), InFlight()
+    app = create_app(settings, startup, metrics, in_flight)
     announce = partial(print, f"listening on {listener.url(listening)}", file=stdout, flush=True)
-    listener.serve(app, startup, listening, announce)
+    transport = Transport(
+        settings.header_timeout_s,
+        settings.idle_timeout_s,
+        settings.send_timeout_s,
+        settings.max_connections,
+        on_refused=lambda reason: metrics.rejections.labels(reason).inc(),
+    )
+    listener.serve(app, startup, in_flight, listening, announce, transport=transport, drain_s=settings.drain_s)

@@ -90,12 +90,18 @@ class EngineFacts:
     max_model_len: tokens of prompt (576 an image for CLIP-L/14-336) and completion together.
     vocab_size: rows of the output head; every id the engine emits is below it.
     tokens_per_image: positions one image takes.
+    max_num_seqs: how many generations run at a time; more would wait inside.
+    kv_tokens: how many tokens of prompts and completions its cache holds together; each generation takes whole blocks
+    of kv_block_tokens.
     details: names and values for the start-up log (versions, model runner, weights accounting).
     """
 
     max_model_len: int
     vocab_size: int
     tokens_per_image: int
+    max_num_seqs: int
+    kv_tokens: int
+    kv_block_tokens: int
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -112,6 +118,14 @@ class Engine(Protocol):
         """Known once `start` has returned. Raises RuntimeError before."""
         ...
 
+    @property
+    def last_progress(self) -> float:
+        """When the engine last got on with its work, of `time.monotonic()`: a step, also one that prefills, or a delta.
+
+        Of an idle engine it grows old; of a busy one only while it hangs. Readable at any time, without blocking.
+        """
+        ...
+
     async def start(self) -> None:
         """Load the weights and get ready to generate, off the event loop.
 
@@ -119,17 +133,23 @@ class Engine(Protocol):
         """
         ...
 
-    def generate(self, prompt: Prompt, sampling: Sampling, request_id: str) -> AsyncGenerator[TokenDelta, None]:
+    def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
+    ) -> AsyncGenerator[TokenDelta, None]:
         """Generate; closing or cancelling the generator aborts the generation.
 
+        priority: of what waits inside the engine, the lowest number goes first.
         Raises errors.EngineRequestError when this request failed and errors.EngineDeadError when the engine did.
         """
         ...
 
     async def check(self) -> None:
-        """Raises errors.EngineDeadError when the engine can no longer answer."""
+        """Raises errors.EngineDeadError when the engine is gone. It does not see a hung one: see `last_progress`."""
         ...
 
-    async def stop(self) -> None:
-        """End the engine and its processes. May be called at any time, more than once."""
+    async def stop(self, *, grace_s: float = 3.0) -> None:
+        """End the engine, its processes and what they left behind. May be called at any time, more than once.
+
+        grace_s: what has not ended by itself in that time is killed, with all its descendants; 0 kills at once.
+        """
         ...

@@ -9,6 +9,7 @@ A script is a JSON file (`huatuo-server serve --scripted FILE`) or a `Script`:
 
 The completions are handed out in the order in which generations begin, round and round. A completion's tokens are
 followed by the end-of-sequence token; where that does not end the answer (`ignore_eos`, `min_tokens`) it starts over.
+As vLLM's, an engine that dies ends all its generations at once, and one that hangs says nothing to any of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -33,8 +35,11 @@ from huatuo_server.engine.base import (
 )
 from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError, SettingsError
 
-WARM_UP_REQUEST_ID = "warm-up"
-"""The request of this id gets the script's `warm_up` and leaves its completions alone."""
+OWN_REQUESTS = ("warm-up", "canary")
+"""How the ids of the server's own requests begin: they get the script's `warm_up` and leave its completions alone."""
+
+ENDED = {"dead": "The engine has died.", "stopped": "The engine has been stopped."}
+"""The states in which there will be no more answers, and what a request hears."""
 
 NUM_RECORDS = 256
 """How many prompts and samplings are remembered; bounded, so that a soak test does not measure its own records."""
@@ -45,8 +50,8 @@ class Completion:
     """One answer: text or token ids, and what befalls it.
 
     delay_s: before each delta. tokens_per_delta: how many tokens come at once.
-    fail_after, hang_after: after that many tokens the generation fails (`failure` says whether only this request does
-    or the whole engine), or says nothing more until it is closed.
+    fail_after, hang_after: after that many tokens the generation fails, or says nothing more until it is closed;
+    `failure` and `hang` say whether only this request does or the whole engine.
     """
 
     text: str = ""
@@ -56,16 +61,22 @@ class Completion:
     fail_after: int | None = None
     failure: Literal["request", "engine"] = "request"
     hang_after: int | None = None
+    hang: Literal["request", "engine"] = "request"
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the twin does. start_failure: the message with which the start fails."""
+    """What the twin does. start_failure: the message with which the start fails. The last three are told in the
+    engine's facts; the twin does not enforce them, so that a test sees who lets too many in.
+    """
 
     completions: tuple[Completion, ...] = (Completion(text="This is the scripted engine speaking."),)
     warm_up: Completion = Completion(text="warm")
     start_delay_s: float = 0.0
     start_failure: str | None = None
+    max_num_seqs: int = 256
+    kv_tokens: int = 1_000_000
+    kv_block_tokens: int = 16
 
     def __post_init__(self) -> None:
         """Raises ValueError when there is nothing to say."""
@@ -107,32 +118,47 @@ class Generation:
     request_id: str
     prompt: Prompt
     sampling: Sampling
+    priority: int = 0
 
 
 class ScriptedEngine:
     """Implements `engine.base.Engine`.
 
-    generations: the last ones that began. aborts: the id of each generation that was closed before its end;
-    a thread-safe queue, so that a test can wait for one with a timeout.
+    generations: the last ones that began. most_running: how many of the clients' ran at a time, at most. aborts: the id
+    of each generation that was closed before its end; a thread-safe queue, so that a test can wait for one with a
+    timeout.
     """
 
     def __init__(
         self,
         script: Script,
         *,
-        facts: EngineFacts,
+        max_model_len: int,
+        vocab_size: int,
+        tokens_per_image: int,
         eos_token_ids: Sequence[int],
         encode: Callable[[str], Sequence[int]],
     ) -> None:
         """encode: text -> token ids. Raises ValueError when the script holds an id outside the vocabulary."""
         self._script = script
-        self._facts = facts
+        self._facts = EngineFacts(
+            max_model_len=max_model_len,
+            vocab_size=vocab_size,
+            tokens_per_image=tokens_per_image,
+            max_num_seqs=script.max_num_seqs,
+            kv_tokens=script.kv_tokens,
+            kv_block_tokens=script.kv_block_tokens,
+        )
         self._eos_token_ids = tuple(eos_token_ids)
         self._completions = [(one, self._ids(one, encode)) for one in script.completions]
         self._warm_up = (script.warm_up, self._ids(script.warm_up, encode))
         self._num_begun = 0
         self._phase: Phase = "starting"
-        self._state: Literal["new", "started", "dead", "stopped"] = "new"
+        self._state: Literal["new", "started", "hung", "dead", "stopped"] = "new"
+        self._last_progress = time.monotonic()
+        self._turns: dict[asyncio.Future[None], asyncio.TimerHandle | None] = {}
+        self._running: set[str] = set()
+        self.most_running = 0
         self.generations: deque[Generation] = deque(maxlen=NUM_RECORDS)
         self.aborts: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -154,6 +180,11 @@ class ScriptedEngine:
             raise RuntimeError("the engine has not started")
         return self._facts
 
+    @property
+    def last_progress(self) -> float:
+        """As `Engine.last_progress`: when the last delta came."""
+        return self._last_progress
+
     async def start(self) -> None:
         """Wait as the script says, then be ready or raise EngineStartError."""
         self._phase = "loading weights"
@@ -162,37 +193,46 @@ class ScriptedEngine:
             self._phase = "failed"
             raise EngineStartError(self._script.start_failure)
         self._state = "started"
+        self._last_progress = time.monotonic()
 
-    def generate(self, prompt: Prompt, sampling: Sampling, request_id: str) -> AsyncGenerator[TokenDelta, None]:
+    def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
+    ) -> AsyncGenerator[TokenDelta, None]:
         """As `Engine.generate`."""
-        return self._generate(prompt, sampling, request_id)
+        return self._generate(Generation(request_id, prompt, sampling, priority))
 
-    async def _generate(self, prompt: Prompt, sampling: Sampling, request_id: str) -> AsyncGenerator[TokenDelta, None]:
+    async def _generate(self, generation: Generation) -> AsyncGenerator[TokenDelta, None]:
         if self._state == "new":
             raise RuntimeError("the engine has not started")
-        if self._state == "stopped":
-            raise EngineDeadError("The engine has been stopped.")
         await self.check()
-        self._check_prompt(prompt, sampling)
-        self.generations.append(Generation(request_id, prompt, sampling))
-        completion, token_ids = self._next(request_id)
+        self._check_prompt(generation.prompt, generation.sampling)
+        self.generations.append(generation)
+        completion, token_ids = self._next(generation.request_id)
         ended = False
         try:
-            async for delta in self._play(completion, token_ids, sampling):
+            self._begin(generation.request_id)
+            async for delta in self._play(completion, token_ids, generation.sampling):
                 ended = delta.finish_reason is not None
+                self._last_progress = time.monotonic()
                 yield delta
         except (EngineRequestError, EngineDeadError):
             ended = True
             raise
         finally:
+            self._running.discard(generation.request_id)
             if not ended:
-                self.aborts.put(request_id)
+                self.aborts.put(generation.request_id)
 
     def _next(self, request_id: str) -> tuple[Completion, tuple[int, ...]]:
-        if request_id == WARM_UP_REQUEST_ID:
+        if request_id.startswith(OWN_REQUESTS):
             return self._warm_up
         self._num_begun += 1
         return self._completions[(self._num_begun - 1) % len(self._completions)]
+
+    def _begin(self, request_id: str) -> None:
+        if not request_id.startswith(OWN_REQUESTS):
+            self._running.add(request_id)
+            self.most_running = max(self.most_running, len(self._running))
 
     def _check_prompt(self, prompt: Prompt, sampling: Sampling) -> None:
         num_sentinels = prompt.token_ids.count(IMAGE_SENTINEL)
@@ -210,7 +250,7 @@ class ScriptedEngine:
             await self._befall(completion, count)
             batch.append(token_id)
             if finish is not None or len(batch) >= completion.tokens_per_delta:
-                await asyncio.sleep(completion.delay_s)
+                await self._turn(completion.delay_s)
                 yield TokenDelta(tuple(batch), finish, self._logprobs(batch, sampling))
                 batch = []
 
@@ -233,15 +273,51 @@ class ScriptedEngine:
 
     async def _befall(self, completion: Completion, count: int) -> None:
         """Whatever the script has happen after `count` tokens."""
-        await self.check()
         if completion.hang_after == count:
-            await asyncio.Event().wait()
+            if completion.hang == "engine":
+                self._hang()
+            await self._turn(None)
         if completion.fail_after != count:
             return
         if completion.failure == "request":
             raise EngineRequestError("The engine failed this request.")
-        self._state = "dead"
-        raise EngineDeadError("The engine has died.")
+        self._end("dead")
+        await self.check()
+
+    async def _turn(self, delay_s: float | None) -> None:
+        """Wait for the engine to come to this generation; None: it never does.
+
+        Raises EngineDeadError as soon as the engine has died or was stopped.
+        """
+        if delay_s == 0.0:
+            await asyncio.sleep(0)
+        await self.check()
+        if delay_s == 0.0 and self._state != "hung":
+            return
+        turn = asyncio.get_running_loop().create_future()
+        waits = delay_s is not None and self._state != "hung"
+        self._turns[turn] = turn.get_loop().call_later(delay_s or 0.0, _come, turn) if waits else None
+        try:
+            await turn
+        finally:
+            timer = self._turns.pop(turn)
+            if timer is not None:
+                timer.cancel()
+
+    def _hang(self) -> None:
+        """No generation's turn comes any more."""
+        self._state = "hung"
+        for turn, timer in self._turns.items():
+            if timer is not None:
+                timer.cancel()
+                self._turns[turn] = None
+
+    def _end(self, state: Literal["dead", "stopped"]) -> None:
+        """All generations end at once."""
+        self._state = state
+        for turn in self._turns:
+            if not turn.done():
+                turn.set_exception(EngineDeadError(ENDED[state]))
 
     def _logprobs(self, token_ids: Sequence[int], sampling: Sampling) -> tuple[Mapping[int, float], ...]:
         """The chosen id at -0.1 and its next neighbours below it; made up, but of the right shape."""
@@ -253,10 +329,15 @@ class ScriptedEngine:
 
     async def check(self) -> None:
         """As `Engine.check`."""
-        if self._state == "dead":
-            raise EngineDeadError("The engine has died.")
+        if self._state in ENDED:
+            raise EngineDeadError(ENDED[self._state])
 
-    async def stop(self) -> None:
-        """As `Engine.stop`."""
+    async def stop(self, *, grace_s: float = 3.0) -> None:
+        """As `Engine.stop`; the twin has nothing that could take time."""
         if self._state != "dead":
-            self._state = "stopped"
+            self._end("stopped")
+
+
+def _come(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)

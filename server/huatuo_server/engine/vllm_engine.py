@@ -10,17 +10,19 @@ import asyncio
 import dataclasses
 import difflib
 import logging
+import math
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from huatuo_server.checkpoint import Checkpoint
+from huatuo_server.child_processes import Descendants, Process
 from huatuo_server.engine.base import (
     IMAGE_SENTINEL,
     EngineFacts,
@@ -30,8 +32,9 @@ from huatuo_server.engine.base import (
     Sampling,
     TokenDelta,
 )
+from huatuo_server.engine.heartbeat import Heartbeat
 from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError, SettingsError
-from huatuo_vllm import report
+from huatuo_vllm import embedded, report
 
 _FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 """vLLM also knows "abort" and "error", which must never look like an answer."""
@@ -49,20 +52,38 @@ _SETTINGS = {
 }
 """vLLM's arguments that have a flag of ours: given past it, they would go unchecked, or split the two apart."""
 
+_REFUSED = {
+    "scheduling_policy": "classes of keys rely on the one that is set",
+    "shutdown_timeout": "use --drain-s",
+    "enable_log_requests": "requests are in the server's log, without what patients or doctors said",
+    "otlp_traces_endpoint": "nothing leaves the machine",
+    "collect_detailed_traces": "nothing leaves the machine",
+    "kv_events_config": "its events hold the prompts' tokens, for whoever listens",
+    "kv_transfer_config": "what was computed of prompts stays in the engine",
+    "ec_transfer_config": "what was computed of images stays in the engine",
+}
+"""vLLM's arguments that would break a promise of ours, with the promise."""
+
 REPORT = "report.jsonl"
+
+PROCESS_NAME = "VLLM::"
+"""How vLLM's processes are called; torch's helpers among them, which come and go, are not."""
+
+STOPPED = "The engine has been stopped."
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes of a Unix socket's path (unix(7)); vLLM appends a slash and a UUID of 36 to its folder's."""
 
 SEED_FOR_MINUS_ONE = -(2**63)
 """As repeatable a seed as any other, where a client's -1 would be none to vLLM."""
-
-SHUTDOWN_S = 20.0
-"""How long vLLM's processes may take to end by themselves. Its 5 s are too short on two cores (7 s seen): it then kills
-them and logs that the engine died."""
 
 _QUIET = {
     # Nothing leaves the machine: no usage statistics, no look-ups for a checkpoint that is a folder by now.
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "HF_HUB_OFFLINE": "1",
+    # Else vLLM connects a datagram socket to 8.8.8.8 to learn its own address.
+    "VLLM_HOST_IP": "127.0.0.1",
     # A forked child inherits threads' locks; a spawned one starts clean.
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     # The second model runner reads another penalty class; explicit, so that what runs is what was tested.
@@ -81,6 +102,8 @@ def check_engine_args(engine_args: Mapping[str, Any]) -> None:
     for key in engine_args:
         if key in _SETTINGS:
             raise SettingsError(f"--engine {key}: use {_SETTINGS[key]}, which is checked and reported")
+        if key in _REFUSED:
+            raise SettingsError(f"--engine {key} is not for changing: {_REFUSED[key]}")
         if key not in known:
             near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
             hint = f" Did you mean {', '.join(near)}?" if near else ""
@@ -108,14 +131,17 @@ class VllmEngine:
         enforce_eager: bool = False,
         max_images_per_request: int = 6,
         served_model_name: str | None = None,
+        drain_s: float = 30.0,
         engine_args: Mapping[str, Any] | None = None,
     ) -> None:
         """Nothing starts yet.
 
         image_token_id: stands for an image inside vLLM (`placeholder.image_token_id`). dtype: "auto" (the checkpoint's
-        own), "bfloat16", "float16" or "float32". max_model_len: tokens, the family's default if None. engine_args: any
-        other field of AsyncEngineArgs; it wins over ours.
-        Raises SettingsError for an unknown engine argument, and for one that has a setting of its own.
+        own), "bfloat16", "float16" or "float32". max_model_len: tokens, the family's default if None. drain_s: a signal
+        that reaches vLLM's processes as well lets them finish what they have within this time. engine_args: any other
+        field of AsyncEngineArgs; it wins over ours.
+        Raises SettingsError for an unknown engine argument, for one that has a setting of its own, and for one that
+        would break a promise.
         """
         # vLLM reads its environment when it is imported.
         _set_environment(tensor_parallel_size * (engine_args or {}).get("pipeline_parallel_size", 1))
@@ -135,11 +161,18 @@ class VllmEngine:
             "mm_processor_cache_gb": 0,
             # The checkpoint's generation_config.json holds sampling defaults; ours are the reference's.
             "generation_config": "vllm",
+            "scheduling_policy": "priority",
+            "shutdown_timeout": math.ceil(drain_s),
             **(engine_args or {}),
             "hf_overrides": _overrides(checkpoint, image_token_id) | (engine_args or {}).get("hf_overrides", {}),
         }
         self._folder: Path | None = None
         self._engine: Any = None
+        self._stopped = False
+        self._heartbeat = Heartbeat()
+        self._others: Descendants | None = None
+        self._processes = Descendants()
+        self._vital: list[Process] = []
         self._facts: EngineFacts | None = None
         self._placeholder = image_token_id
 
@@ -159,6 +192,11 @@ class VllmEngine:
         if self._facts is None:
             raise RuntimeError("the engine has not started")
         return self._facts
+
+    @property
+    def last_progress(self) -> float:
+        """As `Engine.last_progress`: vLLM reports every step of its scheduler, also one that yields no token."""
+        return self._heartbeat.last
 
     async def start(self) -> None:
         """Load the weights and start vLLM's processes; minutes with real weights.
@@ -181,40 +219,58 @@ class VllmEngine:
 
         import huatuo_vllm
 
-        self._folder = Path(tempfile.mkdtemp(prefix="huatuo-"))
+        self._folder = _folder()
         os.environ[report.VARIABLE] = str(self._folder / REPORT)
+        os.environ[embedded.VARIABLE] = "1"
         # An editable or vendored install may lack the entry point by which vLLM finds the plugin; ours works alone too.
         huatuo_vllm.register()
         from huatuo_vllm.penalty import logits_processor
 
         use_v2 = os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "1"
         processors = [logits_processor(use_v2), *self._args.pop("logits_processors", [])]
-        self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._args, logits_processors=processors))
-        config = self._engine.model_config
+        self._others = Descendants.now()
+        with _temporary_files_in(self._folder):
+            self._engine = AsyncLLM.from_engine_args(
+                AsyncEngineArgs(**self._args, logits_processors=processors), stat_loggers=[self._heartbeat.stat_logger]
+            )
+        self._processes = Descendants.now()
+        self._vital = [one for one in self._processes.processes if one.name.startswith(PROCESS_NAME)]
+        self._heartbeat.beat()
+        config, vllm_config = self._engine.model_config, self._engine.vllm_config
+        cache = vllm_config.cache_config
         said = self._said()
         self._facts = EngineFacts(
             max_model_len=int(config.max_model_len),
             vocab_size=self._checkpoint.vocab_size,
             tokens_per_image=self._checkpoint.tokens_per_image,
+            max_num_seqs=int(vllm_config.scheduler_config.max_num_seqs),
+            # vLLM keeps the first block for itself.
+            kv_tokens=(int(cache.num_gpu_blocks) - 1) * int(cache.block_size),
+            kv_block_tokens=int(cache.block_size),
             details={
                 "vllm": version_of_vllm(),
                 "torch": version("torch"),
                 "transformers": version("transformers"),
                 "python": platform.python_version(),
-                "device": str(self._engine.vllm_config.device_config.device_type),
+                "device": str(vllm_config.device_config.device_type),
                 "dtype": str(config.dtype).removeprefix("torch."),
                 "tensor_parallel_size": self._args["tensor_parallel_size"],
-                "max_num_seqs": int(self._engine.vllm_config.scheduler_config.max_num_seqs),
+                "max_num_seqs": int(vllm_config.scheduler_config.max_num_seqs),
+                "kv_tokens": (int(cache.num_gpu_blocks) - 1) * int(cache.block_size),
                 "model_runner": said.get("model_runner", "V2" if use_v2 else "V1"),
                 "weights": said.get("weights", {}),
             },
         )
 
-    async def generate(self, prompt: Prompt, sampling: Sampling, request_id: str) -> AsyncGenerator[TokenDelta, None]:
+    async def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
+    ) -> AsyncGenerator[TokenDelta, None]:
         """Generate; closing or cancelling the generator aborts the generation in vLLM.
 
         Raises EngineRequestError when this request failed and EngineDeadError when the engine did.
         """
+        if self._stopped:
+            raise EngineDeadError(STOPPED)
         if self._engine is None:
             raise RuntimeError("the engine has not started")
         if prompt.token_ids.count(IMAGE_SENTINEL) != len(prompt.images):
@@ -222,13 +278,16 @@ class VllmEngine:
             raise EngineRequestError("the prompt holds another number of images than it has places for")
         try:
             (rendered,) = await self._engine.renderer.render_cmpl_async([self._tokens_prompt(prompt)])
-            outputs = self._engine.generate(rendered, self._sampling_params(sampling), request_id)
+            outputs = self._engine.generate(rendered, self._sampling_params(sampling), request_id, priority=priority)
             async with aclosing(outputs):
                 async for output in outputs:
+                    self._heartbeat.beat()
                     yield _delta(output)
         except EngineRequestError:
             raise
         except Exception as error:
+            if self._stopped:
+                raise EngineDeadError(STOPPED) from error
             raise _translated(error) from error
 
     def _tokens_prompt(self, prompt: Prompt) -> Any:
@@ -273,22 +332,65 @@ class VllmEngine:
 
     async def check(self) -> None:
         """Raises EngineDeadError when vLLM's processes are gone. It does not see a hung one."""
+        if self._stopped:
+            raise EngineDeadError(STOPPED)
         if self._engine is None:
             return
+        if not all(one.runs for one in self._vital):
+            # vLLM waits for a dead worker's colleagues before it tells (5 s seen).
+            raise EngineDeadError("One of the engine's processes has ended.")
         try:
             await self._engine.check_health()
         except Exception as error:
             raise EngineDeadError("The engine has stopped working.") from error
 
-    async def stop(self) -> None:
-        """End vLLM's processes."""
+    async def stop(self, *, grace_s: float = 3.0) -> None:
+        """End vLLM's processes, and remove its sockets and what it leaves in shared memory.
+
+        grace_s: what has not ended by itself in that time is killed, with all its descendants; 0 kills at once.
+        """
+        self._stopped = True
         engine, self._engine = self._engine, None
+        # vLLM logs the end of its processes, which we asked for, as an engine that died.
+        logging.getLogger("vllm.v1.engine.async_llm").setLevel(logging.CRITICAL)
+        await asyncio.to_thread(self._end, engine, grace_s)
         if engine is not None:
-            # vLLM logs the end of its processes, which we asked for, as an engine that died.
-            logging.getLogger("vllm.v1.engine.async_llm").setLevel(logging.CRITICAL)
-            await asyncio.to_thread(engine.shutdown, SHUTDOWN_S)
+            # What vLLM still had would be waited for for ever.
+            engine.output_processor.propagate_error(EngineDeadError(STOPPED))
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self, engine: Any, grace_s: float) -> None:
+        if engine is not None and grace_s > 0:
+            engine.shutdown(grace_s)
+        if self._others is not None:
+            (self._processes | Descendants.now() - self._others).kill()
+        if engine is not None and grace_s <= 0:
+            # Its sockets and threads, now that there is nothing left to wait for.
+            engine.shutdown(0)
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Processes that start in the block keep theirs in `folder`: killed, they would leave sockets and a file behind."""
+    before = os.environ.get("TMPDIR")
+    # This process has found its own folder by now and keeps it, but would hand that one to vLLM.
+    os.environ["VLLM_RPC_BASE_PATH"] = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["TMPDIR"]
+        if before is not None:
+            os.environ["TMPDIR"] = before
+
+
+def _folder() -> Path:
+    """For vLLM's sockets and its report; short enough, also where $TMPDIR is not."""
+    folder = Path(tempfile.mkdtemp(prefix="huatuo-"))
+    if len(os.fsencode(folder)) + 37 <= SOCKET_PATH_LIMIT:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix="huatuo-", dir="/tmp"))
 
 
 def _set_environment(num_workers: int) -> None:

@@ -7,7 +7,8 @@ from typing import cast
 
 import numpy as np
 
-from huatuo_server.admission import Budget, Gate
+from huatuo_server.admission.budget import Budget
+from huatuo_server.admission.gate import Gate
 from huatuo_server.errors import ImageWorkersFailed, InternalError, RequestError
 from huatuo_server.families import PicturePolicy
 from huatuo_server.images.bounds import Bounds

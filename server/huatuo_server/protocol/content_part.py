@@ -5,7 +5,7 @@ from __future__ import annotations
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import FileShape, ImageUrlShape, PartShape, Role, ViewShape
 from huatuo_server.protocol.image_source import ImageRequest, ImageSource, Upload, source_of_file_data, source_of_url
-from huatuo_server.protocol.unsupported import PART_FIELDS, refuse
+from huatuo_server.protocol.unsupported import PART_FIELDS, SOURCE_FIELDS, refuse
 from huatuo_server.protocol.view import WHOLE, View, Window
 
 KINDS = ("text", "image_url", "file")
@@ -32,6 +32,7 @@ def image_part(part: PartShape, prefix: str = "") -> ImageRequest:
     shape = part.image_url if part.type == "image_url" else part.file
     if not isinstance(shape, ImageUrlShape | FileShape):
         raise _missing(param)
+    refuse(shape.model_extra or {}, SOURCE_FIELDS, f"{param}.")
     return ImageRequest(_source(shape, param), _view(shape.view, f"{param}.view"), param)
 
 

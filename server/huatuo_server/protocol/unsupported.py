@@ -19,6 +19,8 @@ REQUEST_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
     "audio": NEVER,
     "bad_words": ([],),
     "best_of": (1,),
+    # Cache keys are ours: a client's own could name another tenant's picture (vllm#55439).
+    "cache_salt": NEVER,
     "chat_template": NEVER,
     "continue_final_message": (False,),
     "documents": ([],),
@@ -31,15 +33,20 @@ REQUEST_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
     "guided_json": NEVER,
     "guided_regex": NEVER,
     "include_stop_str_in_output": (False,),
+    "kv_transfer_params": NEVER,
     "length_penalty": (1,),
     "logit_bias": ({},),
     "logits_processors": ([],),
     "logprobs": (False,),
+    "media_io_kwargs": ({},),
     "min_p": (0,),
     "mm_processor_kwargs": ({},),
     "modalities": (["text"],),
+    "multi_modal_uuids": NEVER,
     "prediction": NEVER,
     "presence_penalty": (0,),
+    # The class of a key decides who goes first.
+    "priority": (0,),
     "prompt_embeds": NEVER,
     "prompt_logprobs": NEVER,
     "response_format": ({"type": "text"},),
@@ -70,11 +77,15 @@ PART_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
     "audio_url": NEVER,
     "image_embeds": NEVER,
     "input_audio": NEVER,
+    "uuid": NEVER,
     "video_url": NEVER,
     # It stands in the object that names the image; beside it, it would show another picture than was meant.
     "view": NEVER,
 }
 """The same for a content part."""
+
+SOURCE_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {"uuid": NEVER}
+"""The same for the object in it that names the image."""
 
 
 def refuse(extra: Mapping[str, Any], table: Mapping[str, tuple[Any, ...]], prefix: str = "") -> None:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
-from huatuo_server.admission import Body
-from huatuo_server.errors import BodyTooLarge
+from huatuo_server.admission.body import Body
+from huatuo_server.errors import BodyTooLarge, UploadTimeout
 from huatuo_server.routes.hangup import ClientHungUp
 
 
-async def read_body(scope: Scope, receive: Receive, max_bytes: int, body: Body) -> None:
+async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: float, body: Body) -> None:
     """Fill `body`, which has its part of the bytes in flight before it holds the bytes.
 
-    Raises BodyTooLarge or ServerBusy, at once where Content-Length announces what is too much, and ClientHungUp.
+    Raises BodyTooLarge or ServerBusy, at once where Content-Length announces what is too much, UploadTimeout and
+    ClientHungUp.
     """
+    try:
+        async with asyncio.timeout(timeout_s):
+            await _read(scope, receive, max_bytes, body)
+    except TimeoutError:
+        raise UploadTimeout(f"The body did not arrive within {timeout_s:.0f} seconds (--body-timeout-s).") from None
+
+
+async def _read(scope: Scope, receive: Receive, max_bytes: int, body: Body) -> None:
     announced = Headers(scope=scope).get("content-length", "")
     if announced.isdecimal():
         _check(int(announced), max_bytes, body)

@@ -18,7 +18,6 @@ from huatuo_server.errors import (
     MethodNotAllowed,
     RequestError,
     RouteNotFound,
-    ServerBusy,
 )
 
 log = logging.getLogger(__name__)
@@ -31,8 +30,8 @@ def internal_error(error: Exception) -> InternalError:
 
 
 def failure_response(error: RequestError, headers: Mapping[str, str] | None = None) -> Response:
-    """The error as a response."""
-    return JSONResponse(error.body(), status_code=error.status, headers=dict(headers or {}))
+    """The error as a response, with its own headers and others."""
+    return JSONResponse(error.body(), status_code=error.status, headers={**error.headers, **(headers or {})})
 
 
 def answer_failures(app: FastAPI) -> None:
@@ -44,8 +43,6 @@ def answer_failures(app: FastAPI) -> None:
 
 
 async def _request_error(_: Request, error: Exception) -> Response:
-    if isinstance(error, ServerBusy):
-        return failure_response(error, {"Retry-After": str(error.retry_after_s)})
     return failure_response(error if isinstance(error, RequestError) else internal_error(error))
 
 

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.types import Scope, Send
 from typing_extensions import TypedDict
 
-from huatuo_server.admission import Body
+from huatuo_server.admission.body import Body
 from huatuo_server.errors import BodyTooLarge, InvalidRequest, RequestError
 from huatuo_server.images.formats import HEAD_BYTES, sniff
 from huatuo_server.pipeline import Call, Service
@@ -134,12 +134,12 @@ class _FilesExchange(Exchange):
         """Raises UploadsOff."""
         return required(self.service.store)
 
-    def admit(self) -> None:
+    def admit(self, call: Call) -> None:
         required(self.service.store)
 
-    async def answer(self, send: Send, value: Mapping[str, Any]) -> bytes:
+    async def answer(self, send: Send, call: Call, value: Mapping[str, Any]) -> bytes:
         last = sse.json_bytes(value)
-        await send(start("application/json", {"content-length": str(len(last)), "cache-control": "no-store"}))
+        await send(start(call, "application/json", {"content-length": str(len(last)), "cache-control": "no-store"}))
         return last
 
 
@@ -159,7 +159,7 @@ class Upload(_FilesExchange):
             purpose=PURPOSE,
             expires_after_s=upload.expires_after_s,
         )
-        return await self.answer(send, _described(await asyncio.to_thread(keep)))
+        return await self.answer(send, call, _described(await asyncio.to_thread(keep)))
 
 
 class List(_FilesExchange):
@@ -170,7 +170,7 @@ class List(_FilesExchange):
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
         page = _Page.of(QueryParams(scope["query_string"]))
         files = await asyncio.to_thread(self.store.list, call.tenant)
-        return await self.answer(send, page.cut(files))
+        return await self.answer(send, call, page.cut(files))
 
 
 class _OfOneFile(_FilesExchange):
@@ -185,7 +185,9 @@ class Retrieve(_OfOneFile):
     """`GET /v1/files/{file_id}`."""
 
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
-        return await self.answer(send, _described(await asyncio.to_thread(self.store.get, call.tenant, self.file_id)))
+        return await self.answer(
+            send, call, _described(await asyncio.to_thread(self.store.get, call.tenant, self.file_id))
+        )
 
 
 class Delete(_OfOneFile):
@@ -194,7 +196,7 @@ class Delete(_OfOneFile):
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
         deleted = await asyncio.to_thread(self.store.delete, call.tenant, self.file_id)
         self.service.preparation.forget(call.tenant, deleted.sha256)
-        return await self.answer(send, FileDeleted(id=deleted.id, object="file", deleted=True))
+        return await self.answer(send, call, FileDeleted(id=deleted.id, object="file", deleted=True))
 
 
 class Download(_OfOneFile):
@@ -213,7 +215,7 @@ class Download(_OfOneFile):
         }
         with await asyncio.to_thread(self.store.open, call.tenant, self.file_id) as file:
             chunk = await asyncio.to_thread(file.read, CHUNK_BYTES)
-            await send(start("application/octet-stream", headers))
+            await send(start(call, "application/octet-stream", headers))
             while following := await asyncio.to_thread(file.read, CHUNK_BYTES):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 chunk = following

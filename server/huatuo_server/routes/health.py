@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from huatuo_server.startup import Startup
+from huatuo_server.startup import Health, Startup
 
 
 def health_routes(startup: Startup) -> APIRouter:
@@ -17,23 +17,24 @@ def health_routes(startup: Startup) -> APIRouter:
 
     @router.get("/live", summary="Is the process worth keeping?")
     async def live() -> Response:
-        """200 while the server starts, answers or drains; 503 once it has failed for good."""
-        return _answer(startup, good=startup.failed is None)
+        """200 while the server starts, answers or drains; 503 once its engine died or hangs."""
+        return _answer(startup.live())
 
     @router.get("/startup", summary="Has the server started?")
     async def started() -> Response:
         """503, with the phase, until the warm-up request went through; 200 from then on, unless the server fails."""
-        return _answer(startup, good=startup.phase == "ready")
+        return _answer(startup.started())
 
     @router.get("/ready", summary="May new work come?")
     @router.get("", summary="As /health/ready")
     async def ready() -> Response:
         """200 when a new request would be taken, else 503."""
-        return _answer(startup, good=startup.health().status == "ok")
+        return _answer(startup.ready())
 
     return router
 
 
-def _answer(startup: Startup, *, good: bool) -> Response:
-    body: dict[str, Any] = asdict(startup.health())
+def _answer(health: Health) -> Response:
+    body: dict[str, Any] = asdict(health)
+    good = body.pop("good")
     return JSONResponse(body, status_code=200 if good else 503, headers={"Cache-Control": "no-store"})

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from typing_extensions import TypedDict
 
 from huatuo_server.errors import ModelNotFound
+from huatuo_server.images.identity import PREPARATION_VERSION
 from huatuo_server.pipeline import Service
 from huatuo_server.served_model import ServedModel
 
@@ -17,6 +18,8 @@ class ModelObject(TypedDict):
     """OpenAI's model, with what a client of ours wants to know.
 
     created: when this server was built up, Unix time in seconds. max_model_len: tokens of prompt and answer together.
+    system_fingerprint: what answers carry. digest: of the checkpoint's files. preparation_version: another one prepares some image to other pixels.
+    versions: of the software, by name.
     untrained: only there, and true, for a demo checkpoint, whose answers mean nothing.
     """
 
@@ -26,6 +29,10 @@ class ModelObject(TypedDict):
     owned_by: str
     max_model_len: int
     max_images_per_request: int
+    system_fingerprint: str
+    digest: str
+    preparation_version: int
+    versions: dict[str, str]
     untrained: NotRequired[bool]
 
 
@@ -50,6 +57,10 @@ def models_routes(service: Service) -> APIRouter:
             owned_by="huatuo-server",
             max_model_len=model.engine.facts.max_model_len,
             max_images_per_request=service.limits.max_images,
+            system_fingerprint=model.fingerprint,
+            digest=model.card.digest,
+            preparation_version=PREPARATION_VERSION,
+            versions=dict(model.versions),
         )
         if model.card.demo:
             described["untrained"] = True

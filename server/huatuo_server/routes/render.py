@@ -13,13 +13,14 @@ from starlette.datastructures import Headers
 from starlette.types import Scope, Send
 from typing_extensions import TypedDict
 
-from huatuo_server.admission import Body
+from huatuo_server.admission.body import Body
 from huatuo_server.errors import ServerBusy
 from huatuo_server.pipeline import Call, Service, rendering
 from huatuo_server.protocol import sse
 from huatuo_server.protocol.provenance import ImageProvenance
 from huatuo_server.protocol.render_request import RenderRequestShape
 from huatuo_server.routes.exchange import Exchange, start
+from huatuo_server.routes.json_body import json_body
 
 PATH = "/v1/images/render"
 PIECE_BYTES = 256 * 1024
@@ -37,13 +38,12 @@ class Rendering(TypedDict):
 def render_routes(service: Service) -> APIRouter:
     """The route, over one service."""
     router = APIRouter(tags=["images"])
-    schema = RenderRequestShape.model_json_schema()
 
     @router.post(
         PATH,
         summary="Show an image as the model sees it",
         response_model=Rendering,
-        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
+        openapi_extra=json_body(PATH, RenderRequestShape.model_json_schema),
     )
     async def render_image() -> Response:
         """A PNG in JSON or, for who accepts image/png, itself with its provenance in a header."""
@@ -57,7 +57,7 @@ class RenderExchange(Exchange):
 
     path = PATH
 
-    def admit(self) -> None:
+    def admit(self, call: Call) -> None:
         self.service.startup.require_ready()
 
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
@@ -71,7 +71,7 @@ class RenderExchange(Exchange):
         # Until a slow client has it, it counts as in flight; it is made, so that nobody is turned away now.
         with suppress(ServerBusy):
             body.reserved.grow_to(len(whole))
-        await send(start(media_type, {"content-length": str(len(whole)), "cache-control": "no-store", **headers}))
+        await send(start(call, media_type, {"content-length": str(len(whole)), "cache-control": "no-store", **headers}))
         last = max(0, len(whole) - 1) // PIECE_BYTES * PIECE_BYTES
         for begin in range(0, last, PIECE_BYTES):
             await send({"type": "http.response.body", "body": whole[begin : begin + PIECE_BYTES], "more_body": True})
