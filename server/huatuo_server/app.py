@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -59,12 +59,42 @@ def create_app(settings: Settings, startup: Startup, metrics: Metrics, in_flight
     metrics: the process's own in a server, of a fresh registry in tests. in_flight: for whoever waits for its end.
     Raises SettingsError.
     """
-    secret = _secret(settings.secret_file)
     keyring = Keyring.read(settings.keys_file) if settings.keys_file is not None else None
-    audit = AuditLog(settings.audit_log) if settings.audit_log is not None else None
     workers = _workers(settings, metrics)
+    service = _service(settings, startup, metrics, InFlight() if in_flight is None else in_flight, workers, keyring)
+    _tie_to_life(service)
+    _show_states(service, keyring)
+    app = FastAPI(
+        title="huatuo-server",
+        version=__version__,
+        lifespan=_lifespan(service, workers, keyring),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for router in _routers(service):
+        app.include_router(router)
+    answer_failures(app)
+    # The last one added is the outermost.
+    app.add_middleware(Authentication, keyring=keyring, metrics=metrics)
+    trusted = trusted_hosts(settings.trusted_hosts, settings.host, public=settings.listens_publicly)
+    guard_hosts(app, trusted, settings.cors_origins, metrics)
+    app.add_middleware(RequestId)
+    app.add_middleware(AccessLog)
+    return app
+
+
+def _service(
+    settings: Settings,
+    startup: Startup,
+    metrics: Metrics,
+    in_flight: InFlight,
+    workers: ImageWorkers,
+    keyring: Keyring | None,
+) -> Service:
+    secret = _secret(settings.secret_file)
     store = None if settings.files_dir is None else _store(settings, settings.files_dir)
-    service = Service(
+    return Service(
         model_name=settings.public_name,
         limits=Limits(
             settings.max_body_bytes,
@@ -75,7 +105,7 @@ def create_app(settings: Settings, startup: Startup, metrics: Metrics, in_flight
         ),
         startup=startup,
         metrics=metrics,
-        in_flight=InFlight() if in_flight is None else in_flight,
+        in_flight=in_flight,
         quotas=Quotas(),
         queue=FairQueue(
             settings.max_waiting,
@@ -93,48 +123,31 @@ def create_app(settings: Settings, startup: Startup, metrics: Metrics, in_flight
             metrics,
         ),
         store=store,
-        audit=audit,
+        audit=AuditLog(settings.audit_log) if settings.audit_log is not None else None,
         secret=secret,
     )
-    _tie_to_life(service)
 
+
+def _lifespan(
+    service: Service, workers: ImageWorkers, keyring: Keyring | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         workers.start()
-        background = [asyncio.create_task(_sweep(store))] if store is not None else []
+        background = [asyncio.create_task(_sweep(service.store))] if service.store is not None else []
         if keyring is not None:
             background.append(asyncio.create_task(keyring.watch()))
         try:
-            async with startup.running():
+            async with service.startup.running():
                 yield
         finally:
             for task in background:
                 task.cancel()
             await workers.close()
-            if audit is not None:
-                await audit.close()
+            if service.audit is not None:
+                await service.audit.close()
 
-    app = FastAPI(
-        title="huatuo-server",
-        version=__version__,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    for router in _routers(service):
-        app.include_router(router)
-    answer_failures(app)
-    _show_states(metrics, startup, keyring, audit)
-    # The last one added is the outermost.
-    app.add_middleware(Authentication, keyring=keyring, metrics=metrics)
-    trusted = trusted_hosts(settings.trusted_hosts, settings.host, public=settings.listens_publicly)
-    guard_hosts(app, trusted, settings.cors_origins)
-    trusted = trusted_hosts(settings.trusted_hosts, settings.host, public=settings.listens_publicly)
-    guard_hosts(app, trusted, settings.cors_origins)
-    app.add_middleware(RequestId)
-    app.add_middleware(AccessLog)
-    return app
+    return lifespan
 
 
 def _tie_to_life(service: Service) -> None:
@@ -143,7 +156,6 @@ def _tie_to_life(service: Service) -> None:
     startup.before_ready(service.preparation.check)
     startup.on_ready(lambda served: queue.open(_capacity(served.engine.facts)))
     startup.on_failure(service.in_flight.interrupt_all)
-    startup.watches(lambda: queue.num_running)
     if audit is not None:
         startup.before_all(audit.open)
         startup.while_ready(lambda: audit.failing and f"the audit log cannot be written: {audit.failing}")
@@ -153,7 +165,8 @@ def _capacity(facts: EngineFacts) -> Capacity:
     return Capacity(facts.max_num_seqs, facts.kv_tokens, facts.kv_block_tokens, facts.max_model_len)
 
 
-def _show_states(metrics: Metrics, startup: Startup, keyring: Keyring | None, audit: AuditLog | None) -> None:
+def _show_states(service: Service, keyring: Keyring | None) -> None:
+    metrics, startup, audit = service.metrics, service.startup, service.audit
     metrics.engine_silent.set_function(lambda: startup.silent_s)
     metrics.keys_failing.set_function(lambda: keyring is not None and keyring.failing is not None)
     metrics.audit_failing.set_function(lambda: audit is not None and audit.failing is not None)

@@ -23,6 +23,10 @@ ENDED = (b"Z", b"X")
 """States of proc(5): nothing of such a process is left but its exit code."""
 
 
+PF_EXITING = 0x4
+"""Of the kernel's flags of a process (include/linux/sched.h)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """One process, and no later one of the same number. started: in clock ticks since the machine's start."""
@@ -33,12 +37,16 @@ class Process:
     @classmethod
     def of(cls, pid: int) -> Process | None:
         """None where there is none, or only its exit code."""
-        try:
-            # The state follows the name, which ends with `)`; `started` is field 22.
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        except OSError:
-            return None
-        return None if fields[0] in ENDED else cls(pid, int(fields[19]))
+        fields = _stat(pid)
+        # `started` is field 22.
+        return None if not fields or fields[0] in ENDED else cls(pid, int(fields[19]))
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has ended or is about to: the kernel takes a second to free what a large process had."""
+        fields = _stat(self.pid)
+        # The flags are field 9.
+        return not self.runs or not fields or bool(int(fields[6]) & PF_EXITING)
 
     @property
     def name(self) -> str:
@@ -119,6 +127,14 @@ def kill_children() -> None:
     engine process, killed alone, leaves workers behind that do not watch it yet (seen with 0.32).
     """
     Descendants.now().kill()
+
+
+def _stat(pid: int) -> list[bytes]:
+    """proc(5)'s fields from the third on, the state, which follows the name and its `)`; empty without a process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
 def _children(pid: int) -> list[int]:

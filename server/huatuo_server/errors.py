@@ -306,6 +306,10 @@ class AuditFailed(RequestError):
 
     status, type, code = 503, "server_error", "audit_failed"
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": "1"}
+
 
 class StorageFailed(RequestError):
     """An upload could not be written or read: a full disk, a folder that is gone."""

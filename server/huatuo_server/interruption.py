@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from types import TracebackType
 
 from huatuo_server.errors import RequestError
@@ -50,8 +51,7 @@ class Interruption:
         self._pending = False
         # A cancellation from elsewhere, that of the whole server, stays one.
         if task.uncancel() == 0 and kind is asyncio.CancelledError and self.reason is not None:
-            # Many requests may end for one reason: each raises it with a traceback of its own.
-            raise self.reason.with_traceback(None) from None
+            raise self.reason from None
 
 
 class InFlight:
@@ -73,6 +73,9 @@ class InFlight:
             self._interruptions.discard(interruption)
 
     def interrupt_all(self, reason: RequestError) -> None:
-        """Each at once; a stream that has begun ends in an error event."""
+        """Each at once; a stream that has begun ends in an error event.
+
+        reason: each request gets one of its own, since it puts its caller's headers on it.
+        """
         for interruption in tuple(self._interruptions):
-            interruption.interrupt(reason)
+            interruption.interrupt(copy(reason))

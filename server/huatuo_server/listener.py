@@ -49,6 +49,9 @@ FLUSH_S = 1
 DRAINED_LIMIT_S = 4.8
 """From the end of the drain to the end of the process, whatever hangs; 5 s are promised."""
 
+SEEN_S = 1.0
+"""How long a server that has failed goes on saying so to whoever asks."""
+
 FAILED_LIMIT_S = 9.0
 """From the model's failure to the end of the process, whatever hangs; 10 s are promised."""
 
@@ -235,6 +238,7 @@ class _Server(uvicorn.Server):
         self._connections = connections
         self._drain = drain
         self._on_listening = on_listening
+        self._failed_at: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -242,10 +246,17 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         if self._startup.failed is not None:
-            _leave_after(FAILED_LIMIT_S)
-            self._connections.draining = True
-            return True
+            return self._has_been_seen_to_fail()
         return await super().on_tick(counter) or await self._drain.is_over()
+
+    def _has_been_seen_to_fail(self) -> bool:
+        """Health says why for a moment: closed at once, the port would leave nobody a reason but the log's."""
+        now = time.monotonic()
+        if self._failed_at is None:
+            self._failed_at = now
+            self._connections.draining = True
+            _leave_after(FAILED_LIMIT_S)
+        return now >= self._failed_at + SEEN_S
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

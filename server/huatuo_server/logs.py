@@ -122,11 +122,13 @@ class AccessLog:
 
 def _write(scope: Message, seen: dict[str, Any], duration_s: float) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
-    caller = scope.get("state", {}).get("caller")
+    state = scope.get("state", {})
+    caller = state.get("caller")
     fields = {
         "key": caller and caller.key_id,
         "method": scope["method"],
         "route": route,
+        "outcome": state.get("outcome"),
         "duration_ms": round(duration_s * 1000, 1),
         **seen,
     }

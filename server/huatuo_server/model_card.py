@@ -13,7 +13,8 @@ class ModelCard:
     """What a checkpoint says of itself.
 
     eos_token_ids: any of them ends an answer. tokens_per_image: prompt positions one image takes.
-    vocab_size: rows of the output head. digest: of the checkpoint's files, `digest.digest`. demo: the weights are untrained, and clients are told so.
+    vocab_size: rows of the output head. digest: of the checkpoint's files, `digest.digest`. demo: the weights are
+    untrained, and clients are told so.
     """
 
     family: Family

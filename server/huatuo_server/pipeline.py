@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -20,10 +20,10 @@ from huatuo_server.answer_text import Ending, Piece, answer_text
 from huatuo_server.audit import AuditLog
 from huatuo_server.caller import Caller
 from huatuo_server.engine.base import FinishReason, PromptImage, Sampling
-from huatuo_server.errors import ModelNotFound, RequestError
+from huatuo_server.errors import AuditFailed, ModelNotFound, RequestError
 from huatuo_server.images.cache import Picture
 from huatuo_server.images.content import Content
-from huatuo_server.images.identity import cache_salt
+from huatuo_server.images.identity import PREPARATION_VERSION, cache_salt, on_record
 from huatuo_server.images.preparation import Preparation
 from huatuo_server.images.sources import Sources
 from huatuo_server.interruption import InFlight, Interruption
@@ -36,6 +36,7 @@ from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionC
 from huatuo_server.protocol.image_source import ImageRequest
 from huatuo_server.protocol.provenance import ImageProvenance
 from huatuo_server.protocol.render_request import parse_render_request
+from huatuo_server.pulse import Awaited
 from huatuo_server.responses import Heading, chunks, completion
 from huatuo_server.sampling import Room, refuse_endless_text, sampling_for
 from huatuo_server.served_model import ServedModel
@@ -84,7 +85,8 @@ class Call:
 
     id: the client's X-Request-Id or ours. engine_id: never used twice, whatever the client sends. route: its template.
     use: of the caller's quotas. deadline: of time.monotonic. held: given back when the request has ended.
-    on_record: whether the audit log has its beginning. begun: whether the head of the answer is out. failed: what ended
+    on_record: whether the audit log has its beginning. entered: whether the
+    engine has begun with it. begun: whether the head of the answer is out. failed: what ended
     a stream that had begun.
     """
 
@@ -98,6 +100,7 @@ class Call:
     interruption: Interruption = field(default_factory=Interruption)
     held: ExitStack = field(default_factory=ExitStack)
     on_record: bool = False
+    entered: bool = False
     begun: bool = False
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -140,12 +143,12 @@ async def answer(
     room = Room.of(prompt, tokens_per_image=card.tokens_per_image, context=context)
     sampling, clamped_to = sampling_for(request, card.family.sampling, room)
     call.use.tokens(room.prompt + sampling.max_tokens)
-    await put_on_record(service, call, model, pictures, sampling)
+    await put_on_record(service, call, model, (picture.provenance["sha256"] for picture in pictures), sampling)
     await place.enter(room.prompt, sampling.max_tokens, call.deadline)
-    call.prompt_tokens = room.prompt
+    call.entered, call.prompt_tokens = True, room.prompt
     deltas = model.engine.generate(prompt, sampling, call.engine_id, priority=LANES.index(call.caller.lane))
     ending = Ending(request.stop, request.min_tokens or 0, card.eos_token_ids)
-    pieces = _metered(answer_text(deltas, card.tokenizer.text_decoder(), ending), call, place)
+    pieces = _metered(answer_text(deltas, card.tokenizer.text_decoder(), ending), call, place, service.startup.awaited)
     heading = Heading(
         id=f"chatcmpl-{call.id}",
         created=int(time.time()),
@@ -170,10 +173,10 @@ async def put_on_record(
     service: Service,
     call: Call,
     model: ServedModel | None = None,
-    pictures: Sequence[Picture] = (),
+    images: Iterable[str] = (),
     sampling: Sampling | None = None,
 ) -> None:
-    """Who asks what of which model, on disk before any work is done for it. Raises AuditFailed."""
+    """Who asks what of which model, on disk before it is done. images: SHA-256 of the files. Raises AuditFailed."""
     if service.audit is None:
         return
     event = {
@@ -184,11 +187,17 @@ async def put_on_record(
         "tenant": call.tenant,
         "route": call.route,
         "model": model.card.digest if model is not None else None,
-        "images": [picture.identity for picture in pictures],
+        "preparation_version": PREPARATION_VERSION,
+        "images": [on_record(sha256, service.secret, call.tenant) for sha256 in images],
         "parameters": asdict(sampling) if sampling is not None else {},
     }
-    await service.audit.record(event)
+    # One whose caller leaves meanwhile is written all the same, and so must its end be.
     call.on_record = True
+    try:
+        await service.audit.record(event)
+    except AuditFailed:
+        call.on_record = False
+        raise
 
 
 async def rendering(service: Service, model: ServedModel, body: Body, call: Call) -> tuple[bytes, ImageProvenance]:
@@ -196,6 +205,7 @@ async def rendering(service: Service, model: ServedModel, body: Body, call: Call
     request = parse_render_request(body.take())
     call.use.images(1)
     async with _content(request.image, service, call) as content:
+        await put_on_record(service, call, model, [content.sha256])
         return await service.preparation.rendering(
             content, request.image.view, model.card, request.max_side, request.form
         )
@@ -247,12 +257,14 @@ def _messages(request: ChatRequest, pictures: Sequence[Picture]) -> list[Message
     ]
 
 
-async def _metered(pieces: AsyncGenerator[Piece, None], call: Call, place: Place) -> AsyncGenerator[Piece, None]:
+async def _metered(
+    pieces: AsyncGenerator[Piece, None], call: Call, place: Place, awaited: Awaited
+) -> AsyncGenerator[Piece, None]:
     """The same pieces, timed and counted as they come."""
     call.meter.entered_engine()
     try:
         async with aclosing(pieces):
-            async for piece in pieces:
+            while piece := await _next(pieces, awaited):
                 if piece.token_ids:
                     place.first_token()
                     call.meter.tokens(len(piece.token_ids))
@@ -265,3 +277,11 @@ async def _metered(pieces: AsyncGenerator[Piece, None], call: Call, place: Place
     finally:
         # An answer that was cut off has used its tokens too.
         place.leave(call.completion_tokens)
+
+
+async def _next(pieces: AsyncGenerator[Piece, None], awaited: Awaited) -> Piece | None:
+    """None after the last one. Only in here does a request wait for the engine: a client that does not read is no
+    hang.
+    """
+    with awaited.one_more():
+        return await anext(pieces, None)

@@ -11,7 +11,8 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from huatuo_server.engine.base import Prompt, Sampling
 from huatuo_server.errors import EngineDeadError, EngineHungError, EngineRequestError
@@ -25,8 +26,33 @@ CANARY_SAMPLING = Sampling(max_tokens=1)
 CANARY_SALT = "canary"
 
 
+class Awaited:
+    """How many requests wait for the engine's next word; one whose client does not read waits for the client."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """While the block runs."""
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+
+    @contextmanager
+    def one_less(self) -> Iterator[None]:
+        """While the block, within `one_more`, runs."""
+        self.count -= 1
+        try:
+            yield
+        finally:
+            self.count += 1
+
+
 class Pulse:
-    """num_running: requests that the engine has. hang_s: how long it may show nothing while it has any.
+    """num_awaited: requests that wait for the engine. hang_s: how long it may show nothing while it has any.
 
     An engine that was idle for `hang_s` gets a canary, so that a hang is found before a patient's question meets it.
     """
@@ -34,13 +60,13 @@ class Pulse:
     def __init__(
         self,
         served: ServedModel,
-        num_running: Callable[[], int],
+        num_awaited: Callable[[], int],
         hang_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = served.engine
         self._prompt = _canary(served)
-        self._num_running = num_running
+        self._num_awaited = num_awaited
         self._hang_s = hang_s
         self._clock = clock
         self._busy_since: float | None = None
@@ -62,7 +88,7 @@ class Pulse:
         """
         self._collect()
         now = self._clock()
-        if self._num_running() > 0 or self._canary is not None:
+        if self._num_awaited() > 0 or self._canary is not None:
             self._busy_since = now if self._busy_since is None else self._busy_since
         elif self._busy_since is not None:
             self._busy_since, self._idle_since = None, now

@@ -23,7 +23,7 @@ from huatuo_server.errors import (
     NotReady,
     RequestError,
 )
-from huatuo_server.pulse import Pulse
+from huatuo_server.pulse import Awaited, Pulse
 from huatuo_server.served_model import ServedModel
 from huatuo_server.warmup import warm_up
 
@@ -66,7 +66,10 @@ class Health:
 
 
 class Startup:
-    """Runs one model's life. Every state is readable at any time from the event loop, without blocking."""
+    """Runs one model's life. Every state is readable at any time from the event loop, without blocking.
+
+    hang_s: for how long an engine may show no progress while requests wait for it. awaited: these requests.
+    """
 
     def __init__(self, open_model: OpenModel, *, hang_s: float = HANG_S) -> None:
         self._open_model = open_model
@@ -76,7 +79,7 @@ class Startup:
         self._obstacles: list[Obstacle] = []
         self._ready_hooks: list[OnReady] = []
         self._failure_hooks: list[OnFailure] = []
-        self._num_running: Callable[[], int] = lambda: 0
+        self.awaited = Awaited()
         self._pulse: Pulse | None = None
         self._served: ServedModel | None = None
         self._own_phase: Phase | None = None
@@ -112,10 +115,6 @@ class Startup:
     def on_failure(self, hook: OnFailure) -> None:
         """To be called at once when there will be no more answers, with what requests are to end in."""
         self._failure_hooks.append(hook)
-
-    def watches(self, num_running: Callable[[], int]) -> None:
-        """How many requests the engine has: while it has any, it must make progress."""
-        self._num_running = num_running
 
     @property
     def silent_s(self) -> float:
@@ -217,7 +216,7 @@ class Startup:
         else:
             for hook in self._ready_hooks:
                 hook(served)
-            self._pulse = Pulse(served, self._num_running, self._hang_s)
+            self._pulse = Pulse(served, lambda: self.awaited.count, self._hang_s)
             self._own_phase = "ready"
             facts = served.engine.facts
             log.info("ready", extra={"details": {"max_model_len": facts.max_model_len, **facts.details}})

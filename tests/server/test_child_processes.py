@@ -133,6 +133,7 @@ def test_a_later_process_of_the_same_number_is_another_one() -> None:
     Descendants(frozenset({Process(mine.pid, mine.started - 1)})).kill()
 
     assert mine.runs
+    assert not mine.is_ending
     assert Process.of(2**22 + 1) is None
 
 

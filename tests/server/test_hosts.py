@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from prometheus_client import CollectorRegistry
 from starlette.types import Message, Send
 
+from huatuo_server.metrics import Metrics
 from huatuo_server.routes.hosts import LOOPBACK, Hosts, trusted_hosts
 
 
@@ -130,7 +132,8 @@ def _asked(*hosts: str, path: str = "/v1/models", origin: str | None = None) -> 
     async def keep(message: Message) -> None:
         sent.append(message)
 
-    guard = Hosts(app, trusted=LOOPBACK | {"*.clinic.example"}, cors_origins=["https://viewer.example"])
+    trusted, metrics = LOOPBACK | {"*.clinic.example"}, Metrics(CollectorRegistry())
+    guard = Hosts(app, trusted=trusted, cors_origins=["https://viewer.example"], metrics=metrics)
     asyncio.run(guard(scope, receive, keep))
     status: int = sent[0]["status"]
     return status

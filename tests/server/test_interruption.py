@@ -120,3 +120,29 @@ def test_all_in_flight_end_at_once_and_are_counted() -> None:
     assert asyncio.run(scene()) == 20
     assert ended == [EngineDeadError] * 20
     assert len(in_flight) == 0
+
+
+def test_each_request_has_a_reason_of_its_own() -> None:
+    """What one caller's answer says in its headers does not reach another's."""
+    in_flight, seen = InFlight(), []
+
+    async def request(number: int) -> None:
+        interruption = Interruption()
+        with in_flight.entered(interruption):
+            try:
+                await forever(interruption)
+            except EngineDeadError as error:
+                error.headers = {"x-ratelimit-limit-requests": str(number), **error.headers}
+                seen.append(error)
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(2):
+                group.create_task(request(number))
+            await asyncio.sleep(0)
+            in_flight.interrupt_all(EngineDeadError("dead"))
+
+    asyncio.run(scene())
+
+    assert sorted(error.headers["x-ratelimit-limit-requests"] for error in seen) == ["0", "1"]
+    assert {error.message for error in seen} == {"dead"}

@@ -266,7 +266,7 @@ def test_a_hung_engine_fails_the_server_and_ends_its_requests(monkeypatch: pytes
     monkeypatch.setattr(startup_module, "WATCH_INTERVAL_S", 0.01)
     served = scripted_model({})
     startup = Startup(Startup.of(served)._open_model, hang_s=0.05)
-    startup.watches(lambda: 1)
+    startup.awaited.count = 1
     told: list[RequestError] = []
     startup.on_failure(told.append)
     stopped: list[float] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from huatuo_server.checkpoint import Checkpoint
+from huatuo_server.child_processes import Process
 from huatuo_server.engine import vllm_engine
 from huatuo_server.engine.base import Sampling
 from huatuo_server.engine.vllm_engine import VllmEngine, check_engine_args
@@ -134,6 +136,24 @@ def test_an_engine_argument_with_a_flag_of_its_own_is_refused_by_that_flag_s_nam
     """`--engine max_model_len=...` would go past what checks and reports the context."""
     with pytest.raises(SettingsError, match="--max-model-len"):
         check_engine_args({"max_model_len": 8192})
+
+
+def test_a_worker_that_has_ended_is_a_dead_engine(engine: VllmEngine) -> None:
+    """vLLM itself tells only when it has waited for the other workers, for seconds."""
+
+    async def well() -> None:
+        pass
+
+    mine = Process.of(os.getpid())
+    assert mine is not None
+    engine._engine = SimpleNamespace(check_health=well)
+    engine._vital = [mine]
+    asyncio.run(engine.check())
+
+    engine._vital = [mine, Process(mine.pid, mine.started - 1)]
+
+    with pytest.raises(EngineDeadError):
+        asyncio.run(engine.check())
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from huatuo_server.engine.base import Engine, Prompt, Sampling, TokenDelta
+from huatuo_server.engine.scripted import ScriptedEngine
 
 Result = TypeVar("Result")
 
@@ -40,6 +41,15 @@ class RunningEngine:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def begun(engine: ScriptedEngine, number: int = 1) -> None:
+    """Wait until so many generations have begun."""
+    for _ in range(1000):
+        if len(engine.generations) >= number:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("they did not begin")
 
 
 async def deltas_of(engine: Engine, prompt: Prompt, sampling: Sampling, request_id: str) -> list[TokenDelta]:

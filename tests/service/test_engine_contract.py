@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import time
 from collections.abc import Iterator
 from contextlib import aclosing
 
@@ -15,12 +16,12 @@ import pytest
 
 from huatuo_server.engine.base import Engine, Prompt, PromptImage, Sampling, TokenDelta
 from huatuo_server.engine.scripted import Completion
-from huatuo_server.errors import EngineRequestError
+from huatuo_server.errors import EngineDeadError, EngineRequestError
 from huatuo_server.families import HUATUO_34B
 from huatuo_server.images.prepare import prepare
 from tests import golden
 from tests.server.images.plain.pictures import picture_of
-from tests.service.running_engine import RunningEngine, deltas_of, ids_of
+from tests.service.running_engine import RunningEngine, begun, deltas_of, ids_of
 from tests.service.served import EOS, scripted_engine
 
 QUESTIONS = [case for case in golden.cases() if not case.images and not case.history and case.penalty == 1.0]
@@ -227,13 +228,83 @@ def test_a_prompt_that_does_not_fit_is_this_requests_failure_alone(running: Runn
 
 
 def test_facts_and_phase_are_known_once_started(running: RunningEngine) -> None:
-    """They hold for the golden checkpoint."""
+    """They hold for the golden checkpoint, and tell a queue in front what goes in."""
     facts = running.engine.facts
 
     assert (facts.vocab_size, facts.tokens_per_image) == (4096, 576)
     assert 0 < facts.max_model_len <= 4096
+    assert facts.max_num_seqs >= 1
+    assert facts.kv_tokens >= facts.max_model_len
+    assert facts.kv_tokens % facts.kv_block_tokens == 0
     assert running.engine.phase not in ("ready", "failed")
     running.run(running.engine.check())
+
+
+@pytest.mark.parametrize("priority", [0, 1, 2])
+def test_any_priority_is_answered(running: RunningEngine, priority: int) -> None:
+    """It says who goes first, and nothing about the answer."""
+    answer = running.engine.generate(text_prompt(), Sampling(max_tokens=40), f"contract-{next(ids)}", priority=priority)
+
+    async def read() -> list[TokenDelta]:
+        return [delta async for delta in answer]
+
+    assert ids_of(running.run(read())) == list(QUESTIONS[0].output_ids)
+
+
+def test_every_delta_is_progress(running: RunningEngine) -> None:
+    """A busy engine's last sign of life is never older than its last token."""
+
+    async def ages() -> list[float]:
+        request = running.engine.generate(text_prompt(), Sampling(max_tokens=5), f"contract-{next(ids)}")
+        began = time.monotonic()
+        return [running.engine.last_progress - began async for _ in request]
+
+    found = running.run(ages())
+
+    assert all(age > 0 for age in found)
+    assert found == sorted(found)
+
+
+def test_an_idle_engine_makes_no_progress(running: RunningEngine) -> None:
+    """Otherwise a heart would beat in an engine that hangs."""
+    generate(running, text_prompt(), Sampling(max_tokens=5))
+
+    async def before_and_after() -> tuple[float, float]:
+        # vLLM reports the end of a request in a step of its own.
+        await asyncio.sleep(0.2)
+        before = running.engine.last_progress
+        await asyncio.sleep(0.5)
+        return before, running.engine.last_progress
+
+    before, after = running.run(before_and_after())
+
+    assert before == after
+
+
+@pytest.mark.slow
+def test_a_prefill_in_chunks_is_progress_before_its_first_token(vllm_engine: RunningEngine) -> None:
+    """A long prompt on a slow machine is no hang: each of its steps is seen."""
+    engine = vllm_engine.engine
+    # vLLM computes at most 2,048 tokens a step on a CPU.
+    prompt = Prompt((5,) * 3000, cache_salt="unseen")
+
+    async def beats_before_the_first_delta() -> int:
+        beats = {engine.last_progress}
+
+        async def watch() -> None:
+            while True:
+                beats.add(engine.last_progress)
+                await asyncio.sleep(0)
+
+        watching = asyncio.create_task(watch())
+        request = engine.generate(prompt, Sampling(max_tokens=1), f"contract-{next(ids)}")
+        async for _ in request:
+            break
+        await request.aclose()
+        watching.cancel()
+        return len(beats)
+
+    assert vllm_engine.run(beats_before_the_first_delta()) >= 3
 
 
 def test_nothing_can_be_generated_before_the_start() -> None:
@@ -257,3 +328,24 @@ def test_stop_may_come_twice_and_before_the_start() -> None:
         await engine.stop()
 
     asyncio.run(stopped_often(scripted(*QUESTIONS)))
+
+
+def test_a_stop_ends_what_still_runs() -> None:
+    """Nobody waits for an engine that is gone; `test_engine_stop.py` asks the real one."""
+    engine = scripted_engine(Completion(text="On and on.", delay_s=0.01))
+
+    async def stopped_while_running() -> None:
+        await engine.start()
+        reader = asyncio.create_task(
+            deltas_of(engine, text_prompt(), Sampling(max_tokens=2000, ignore_eos=True), "running")
+        )
+        await begun(engine)
+        await engine.stop(grace_s=0.0)
+        with pytest.raises(EngineDeadError):
+            await reader
+        with pytest.raises(EngineDeadError):
+            await deltas_of(engine, text_prompt(), Sampling(max_tokens=1), "late")
+        with pytest.raises(EngineDeadError):
+            await engine.check()
+
+    asyncio.run(stopped_while_running())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -117,3 +118,26 @@ def test_an_idle_engine_is_asked_and_stays_well(tmp_path: Path) -> None:
 
     assert healths == {200}
     assert "hgv_requests_total{" not in page
+
+
+def test_a_client_that_does_not_read_is_no_hang(tmp_path: Path) -> None:
+    """The engine has nothing more to do for it, and waits for nobody: live stays good far past the threshold."""
+    chatty = {"text": "word " * 30}
+    with scripted({"completions": [chatty]}, tmp_path, "--hang-s", "1", "--send-timeout-s", "5") as server:
+        server.listening()
+        server.until_ready()
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+            fields = {"stream": True, "ignore_eos": True, "max_tokens": 3900, "return_token_ids": True}
+            content = json.dumps({"model": "checkpoint", "messages": [{"role": "user", "content": "?"}], **fields})
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n"
+            deaf.sendall((head + content).encode())
+            over_at = time.monotonic() + 4
+            healths = set()
+            while time.monotonic() < over_at:
+                healths.add(server.get("/health/live").status_code)
+            page = server.get("/metrics").text
+
+    assert healths == {200}
+    assert "hgv_requests_in_flight 1.0" in page

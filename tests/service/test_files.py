@@ -18,9 +18,9 @@ import openai
 import pytest
 from PIL import Image
 
+from huatuo_server.caller import ANONYMOUS
 from huatuo_server.images.preparation import Preparation
 from huatuo_server.logs import AllowListFormatter
-from huatuo_server.caller import ANONYMOUS
 from huatuo_server.routes import multipart
 from huatuo_server.routes.files import MAX_EXPIRES_AFTER_S
 from huatuo_server.settings import Settings

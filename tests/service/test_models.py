@@ -5,7 +5,9 @@ from __future__ import annotations
 import openai
 import pytest
 
-from tests.service.served import MAX_MODEL_LEN, MODEL, served
+from huatuo_server import __version__
+from huatuo_server.images.identity import PREPARATION_VERSION
+from tests.service.served import DIGEST, MAX_MODEL_LEN, MODEL, served
 
 
 def test_the_one_model_is_listed_and_can_be_retrieved() -> None:
@@ -13,10 +15,19 @@ def test_the_one_model_is_listed_and_can_be_retrieved() -> None:
     with served() as server:
         (listed,) = server.client.models.list().data
         retrieved = server.client.models.retrieve(MODEL)
+        fingerprint = server.create().system_fingerprint
 
     assert (listed.id, listed.object, listed.owned_by) == (MODEL, "model", "huatuo-server")
-    assert listed.model_extra == {"max_model_len": MAX_MODEL_LEN, "max_images_per_request": 6}
-    assert retrieved == listed
+    extra = listed.model_extra or {}
+    assert extra.pop("system_fingerprint").startswith("fp_")
+    assert extra == {
+        "max_model_len": MAX_MODEL_LEN,
+        "max_images_per_request": 6,
+        "digest": DIGEST,
+        "preparation_version": PREPARATION_VERSION,
+        "versions": {"huatuo_server": __version__},
+    }
+    assert retrieved.model_extra == {**extra, "system_fingerprint": fingerprint}
 
 
 def test_another_model_is_not_found() -> None:

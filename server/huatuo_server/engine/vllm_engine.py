@@ -36,6 +36,8 @@ from huatuo_server.engine.heartbeat import Heartbeat
 from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError, SettingsError
 from huatuo_vllm import embedded, report
 
+log = logging.getLogger(__name__)
+
 _FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 """vLLM also knows "abort" and "error", which must never look like an answer."""
 
@@ -288,7 +290,10 @@ class VllmEngine:
         except Exception as error:
             if self._stopped:
                 raise EngineDeadError(STOPPED) from error
-            raise _translated(error) from error
+            translated = _translated(error)
+            if not isinstance(translated, EngineDeadError):
+                log.error("the engine failed a request", exc_info=error, extra={"request_id": request_id})
+            raise translated from error
 
     def _tokens_prompt(self, prompt: Prompt) -> Any:
         from vllm.inputs import TokensPrompt
@@ -336,7 +341,7 @@ class VllmEngine:
             raise EngineDeadError(STOPPED)
         if self._engine is None:
             return
-        if not all(one.runs for one in self._vital):
+        if any(one.is_ending for one in self._vital):
             # vLLM waits for a dead worker's colleagues before it tells (5 s seen).
             raise EngineDeadError("One of the engine's processes has ended.")
         try:

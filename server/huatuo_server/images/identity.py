@@ -31,6 +31,11 @@ def cache_salt(secret: bytes, tenant: str) -> str:
     return _hmac(secret, "cache salt", tenant)
 
 
+def on_record(sha256: str, secret: bytes, tenant: str) -> str:
+    """What the audit log calls a file: the same for all of a tenant's requests, and only the secret tells which."""
+    return _hmac(secret, "audit", tenant, sha256)
+
+
 def asked(view: View) -> str:
     """The view as the request has it."""
     return repr(view)

@@ -22,7 +22,9 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: f
         async with asyncio.timeout(timeout_s):
             await _read(scope, receive, max_bytes, body)
     except TimeoutError:
-        raise UploadTimeout(f"The body did not arrive within {timeout_s:.0f} seconds (--body-timeout-s).") from None
+        raise UploadTimeout(
+            f"The body did not arrive within {timeout_s:g} seconds (--body-timeout-s, X-Request-Timeout)."
+        ) from None
 
 
 async def _read(scope: Scope, receive: Receive, max_bytes: int, body: Body) -> None:
@@ -45,6 +47,8 @@ async def _read(scope: Scope, receive: Receive, max_bytes: int, body: Body) -> N
 def _check(num_bytes: int, max_bytes: int, body: Body) -> None:
     """What is announced is judged and not reserved: eight idle connections would hold all there is."""
     if num_bytes > max_bytes:
+        if not max_bytes:
+            raise BodyTooLarge("This takes no body.")
         raise BodyTooLarge(
             f"The body is larger than {max_bytes} bytes (--max-body-bytes): send fewer or smaller images, "
             "or upload them first."

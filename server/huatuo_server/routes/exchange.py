@@ -37,7 +37,7 @@ class Exchange(Response):
         """Raises RequestError as long as no byte of an answer is out."""
         call = self._call(scope)
         last: bytes | None = None
-        with self._books(call), self.service.in_flight.entered(call.interruption), call.held:
+        with self._books(scope, call), self.service.in_flight.entered(call.interruption), call.held:
             self._let_in(scope, call)
             with Body(self.service.bytes_in_flight) as body:
                 async with call.interruption:
@@ -61,6 +61,8 @@ class Exchange(Response):
         """Whatever can be told before the body is read. Raises RequestError."""
         call.deadline = time.monotonic() + timeout_s(scope, self.service.limits.request_timeout_s)
         self.service.startup.require_open()
+        if self.service.audit is not None:
+            self.service.audit.check()
         call.use = call.held.enter_context(self.service.quotas.begin(scope["state"]["key"]))
         self.admit(call)
 
@@ -68,13 +70,21 @@ class Exchange(Response):
         limits = self.service.limits
         left_s = max(0.0, min(limits.body_timeout_s, call.deadline - time.monotonic()))
         with call.meter.stage("body"):
-            await read_body(scope, receive, limits.max_body_bytes, left_s, body)
+            await read_body(scope, receive, self.max_body_bytes, left_s, body)
+
+    @property
+    def max_body_bytes(self) -> int:
+        """More is a 413."""
+        return self.service.limits.max_body_bytes
 
     def admit(self, call: Call) -> None:
         """Raises RequestError where the body need not even be read."""
 
     async def record(self, call: Call) -> None:
-        """Put the request on record, before any work. Raises AuditFailed."""
+        """Put the request on record, before any work; where the record holds an image, that is `reply`'s to do.
+
+        Raises AuditFailed.
+        """
         await put_on_record(self.service, call)
 
     @abstractmethod
@@ -82,9 +92,10 @@ class Exchange(Response):
         """Send the head of the answer, and all of it but its last bytes: those are returned. Raises RequestError."""
 
     @contextmanager
-    def _books(self, call: Call) -> Iterator[None]:
-        """Tells the meter and the record how the request ended; a client that hung up gets no answer, which is nobody's
-        failure.
+    def _books(self, scope: Scope, call: Call) -> Iterator[None]:
+        """Tells the meter, the log and the record how the request ended.
+
+        A client that hung up gets no answer, which is nobody's failure.
         """
         outcome = "internal_error"
         try:
@@ -92,7 +103,7 @@ class Exchange(Response):
             outcome = call.failed.code if call.failed else "length" if call.finish_reason == "length" else "ok"
         except RequestError as error:
             outcome = error.code
-            if error.status < 500:
+            if not call.entered:
                 call.meter.rejected(error.reason if isinstance(error, TryLater) else error.code)
             error.headers = {**call.headers, **error.headers}
             if not call.begun:
@@ -103,6 +114,7 @@ class Exchange(Response):
             outcome = "cancelled"
             raise
         finally:
+            scope["state"]["outcome"] = outcome
             call.use.used(call.prompt_tokens + call.completion_tokens)
             call.meter.end(outcome, prompt_tokens=call.prompt_tokens, completion_tokens=call.completion_tokens)
             self._record_end(call, outcome)

@@ -143,6 +143,12 @@ class _FilesExchange(Exchange):
         return last
 
 
+class _WithoutBody(_FilesExchange):
+    @property
+    def max_body_bytes(self) -> int:
+        return 0
+
+
 class Upload(_FilesExchange):
     """`POST /v1/files`."""
 
@@ -162,7 +168,7 @@ class Upload(_FilesExchange):
         return await self.answer(send, call, _described(await asyncio.to_thread(keep)))
 
 
-class List(_FilesExchange):
+class List(_WithoutBody):
     """`GET /v1/files`."""
 
     path = PATH
@@ -173,7 +179,7 @@ class List(_FilesExchange):
         return await self.answer(send, call, page.cut(files))
 
 
-class _OfOneFile(_FilesExchange):
+class _OfOneFile(_WithoutBody):
     path: ClassVar[str] = f"{PATH}/{{file_id}}"
 
     def __init__(self, service: Service, file_id: str) -> None:

@@ -16,7 +16,8 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from huatuo_server.errors import HostRefused, OriginRefused
+from huatuo_server.errors import HostRefused, OriginRefused, RequestError
+from huatuo_server.metrics import Metrics
 from huatuo_server.routes.failures import failure_response
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -34,7 +35,7 @@ EXPOSED_HEADERS = (
 PREFLIGHT_AGE_S = 600
 
 
-def guard_hosts(app: FastAPI, trusted: Collection[str] | None, cors_origins: Collection[str]) -> None:
+def guard_hosts(app: FastAPI, trusted: Collection[str] | None, cors_origins: Collection[str], metrics: Metrics) -> None:
     """Refuse other names and other origins, and let the pages of `cors_origins` read the answers.
 
     trusted: as `trusted_hosts` gives it.
@@ -48,7 +49,7 @@ def guard_hosts(app: FastAPI, trusted: Collection[str] | None, cors_origins: Col
             expose_headers=EXPOSED_HEADERS,
             max_age=PREFLIGHT_AGE_S,
         )
-    app.add_middleware(Hosts, trusted=trusted, cors_origins=cors_origins)
+    app.add_middleware(Hosts, trusted=trusted, cors_origins=cors_origins, metrics=metrics)
 
 
 def trusted_hosts(listed: Collection[str], host: str, *, public: bool) -> frozenset[str] | None:
@@ -66,8 +67,11 @@ def trusted_hosts(listed: Collection[str], host: str, *, public: bool) -> frozen
 class Hosts:
     """Pure ASGI middleware. `/health` takes any name, and every path any address."""
 
-    def __init__(self, app: ASGIApp, *, trusted: Collection[str] | None, cors_origins: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, trusted: Collection[str] | None, cors_origins: Collection[str], metrics: Metrics
+    ) -> None:
         self._app = app
+        self._metrics = metrics
         self._trusted = trusted
         self._cors_origins = frozenset(cors_origins)
 
@@ -80,12 +84,16 @@ class Hosts:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if not (is_probe(scope["path"]) or self._is_trusted(hosts)):
-            return failure_response(
+            return self._refused(
                 HostRefused("This server does not go by the name in the Host header (--trusted-hosts).")
             )
         if not all(self._may_ask(origin, hosts) for origin in headers.getlist("origin")):
-            return failure_response(OriginRefused("Pages of this origin may not ask this server (--cors-origins)."))
+            return self._refused(OriginRefused("Pages of this origin may not ask this server (--cors-origins)."))
         return self._app
+
+    def _refused(self, error: RequestError) -> ASGIApp:
+        self._metrics.rejections.labels(error.code).inc()
+        return failure_response(error)
 
     def _is_trusted(self, hosts: list[str]) -> bool:
         if self._trusted is None:

@@ -18,8 +18,8 @@ class ModelObject(TypedDict):
     """OpenAI's model, with what a client of ours wants to know.
 
     created: when this server was built up, Unix time in seconds. max_model_len: tokens of prompt and answer together.
-    system_fingerprint: what answers carry. digest: of the checkpoint's files. preparation_version: another one prepares some image to other pixels.
-    versions: of the software, by name.
+    system_fingerprint: what answers carry. digest: of the checkpoint's files. preparation_version: another one prepares
+    some image to other pixels. versions: of the software, by name.
     untrained: only there, and true, for a demo checkpoint, whose answers mean nothing.
     """
 

@@ -60,6 +60,9 @@ class RenderExchange(Exchange):
     def admit(self, call: Call) -> None:
         self.service.startup.require_ready()
 
+    async def record(self, call: Call) -> None:
+        """Later: with its image."""
+
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
         png, provenance = await rendering(self.service, self.service.startup.require_ready(), body, call)
         if "image/png" in Headers(scope=scope).get("accept", ""):
