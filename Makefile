@@ -107,7 +107,7 @@ check-long: drills fuzz ## all drills, and the long fuzz
 benchmark-images: setup ## images a second, against stock vLLM's path in the same run; three minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.images $(ARGS)
 
-benchmark-queue: setup ## processor time that the fair queue costs a request; a minute, on a quiet machine
+benchmark-queue: setup ## processor time that the fair queue costs a request; half a minute, on a quiet machine
 	$(BIN)/python -m benchmarks.queue $(ARGS)
 
 test-gpu: setup ## run the tests that need an NVIDIA GPU

@@ -24,7 +24,7 @@ ITL_BUCKETS_S = (
     *(0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5),
 )
 E2E_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 300)
-QUEUE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+QUEUE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
@@ -100,8 +100,9 @@ class Metrics:
         )
         self.rejections = self._counter(
             "hgv_rejections_total",
-            "Requests turned away before the engine, by reason: bytes_in_flight, pixels_in_flight, queue_full, "
-            "requests_per_min, tokens_per_min, images_per_min, max_concurrent, send_timeout, or an error's code.",
+            "Requests turned away before the engine, or cut off for not reading, by reason: bytes_in_flight, "
+            "pixels_in_flight, queue_full, requests_per_min, tokens_per_min, images_per_min, max_concurrent, "
+            "send_timeout, or an error's code.",
             "reason",
         )
         self.workers_busy = Gauge("hgv_image_workers_busy", "Image workers at work.", registry=registry)
