@@ -9,12 +9,47 @@ import time
 from collections.abc import Mapping
 
 from benchmarks.machine import machine
-from drills import busy_images, dead_worker
+from drills import (
+    audit_disk_full,
+    busy_images,
+    clock_jumps,
+    dead_worker,
+    disconnects,
+    engine_faults,
+    idle_connections,
+    no_preemption,
+    noisy_tenant,
+    overload,
+    phi_canaries,
+    sigterm_real,
+    slow_headers,
+    soak,
+    stalled_readers,
+    stat_latency,
+)
+from drills.poison import drill as poison
 from drills.report import Drill
 
 DRILLS: Mapping[str, Drill] = {
     "busy_images": busy_images.drill,
     "dead_worker": dead_worker.drill,
+    "engine_killed": engine_faults.killed,
+    "engine_worker_killed": engine_faults.worker_killed,
+    "engine_stopped": engine_faults.stopped,
+    "sigterm_real": sigterm_real.drill,
+    "disconnects": disconnects.drill,
+    "stalled_readers": stalled_readers.drill,
+    "slow_headers": slow_headers.drill,
+    "idle_connections": idle_connections.drill,
+    "overload": overload.drill,
+    "noisy_tenant": noisy_tenant.drill,
+    "stat_latency": stat_latency.drill,
+    "no_preemption": no_preemption.drill,
+    "poison": poison.drill,
+    "phi_canaries": phi_canaries.drill,
+    "audit_disk_full": audit_disk_full.drill,
+    "clock_jumps": clock_jumps.drill,
+    "soak": soak.drill,
 }
 
 

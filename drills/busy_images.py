@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.images import films
 from drills.http import CHAT, post
 from drills.observer import Observer, Span
-from drills.report import Report, broken, in_ms, percentile
+from drills.report import Report, broken, in_ms, percentile, spread
 from drills.sender import Sender, Volley
 from tests.service.supervised import scripted
 
@@ -90,10 +90,10 @@ def _report(observer: Observer, calm: Span, volleys: Sequence[Volley], waited_s:
     took = sum(end - begin for begin, end in spans)
     figures = {
         "images_per_s": round(len(statuses) / took, 1),
-        "live_ms": _spread(polls),
-        "live_ms_before": _spread(observer.polls(calm)),
-        "gap_ms": _spread(gaps),
-        "gap_ms_before": _spread(observer.gaps(calm)),
+        "live_ms": spread(polls),
+        "live_ms_before": spread(observer.polls(calm)),
+        "gap_ms": spread(gaps),
+        "gap_ms_before": spread(observer.gaps(calm)),
         "gap_p95_ratio": round(during / before, 2),
         "observer_late_ms_p99": in_ms(percentile(observer.lateness, 99)),
         "server_waited_for_a_core": round(waited_s / took, 2),
@@ -106,8 +106,3 @@ def _report(observer: Observer, calm: Span, volleys: Sequence[Volley], waited_s:
         "the stream and /health/live never fail": not observer.failures,
     }
     return Report(figures, broken(promises))
-
-
-def _spread(seconds: Sequence[float]) -> dict[str, float]:
-    percentiles = {f"p{percent}": in_ms(percentile(seconds, percent)) for percent in (50, 95, 99)}
-    return {"count": len(seconds), **percentiles, "max": in_ms(max(seconds))}

@@ -4,28 +4,55 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 CHAT = "/v1/chat/completions"
+RENDER = "/v1/images/render"
+FILES = "/v1/files"
 LIMIT_S = 60.0
 
 Answer = tuple[int, bytes]
 """Status and body."""
 
 
-def post(path: str, body: dict[str, Any]) -> bytes:
-    """The bytes of a request, made before any clock runs."""
+def post(path: str, body: dict[str, Any], **headers: str) -> bytes:
+    """The bytes of a request, made before any clock runs. headers: with `_` for `-`."""
     content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: drill\r\nConnection: close\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+    return _head("POST", path, headers, Content_Type="application/json", Content_Length=str(len(content))) + content
 
 
-def get(path: str) -> bytes:
+def get(path: str, **headers: str) -> bytes:
     """The bytes of a request."""
-    return f"GET {path} HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n".encode()
+    return _head("GET", path, headers)
+
+
+def delete(path: str, **headers: str) -> bytes:
+    """The bytes of a request."""
+    return _head("DELETE", path, headers)
+
+
+def upload(file: bytes, **headers: str) -> bytes:
+    """The bytes of a request that keeps an image."""
+    disposition = 'Content-Disposition: form-data; name="'
+    parts = [
+        f'{disposition}purpose"\r\n\r\nvision'.encode(),
+        f'{disposition}file"; filename="a"\r\n\r\n'.encode() + file,
+    ]
+    content = b"".join(b"--drill\r\n" + part + b"\r\n" for part in parts) + b"--drill--\r\n"
+    kind = "multipart/form-data; boundary=drill"
+    return _head("POST", FILES, headers, Content_Type=kind, Content_Length=str(len(content))) + content
+
+
+def _head(method: str, path: str, headers: Mapping[str, str], **own: str) -> bytes:
+    lines = {"Host": "localhost", "Connection": "close", **own, **headers}
+    return f"{method} {path} HTTP/1.1\r\n{_fields(lines)}\r\n".encode()
+
+
+def _fields(lines: Mapping[str, str]) -> str:
+    return "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
 
 
 def exchange(url: str, request: bytes) -> Answer:

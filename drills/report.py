@@ -36,3 +36,9 @@ def percentile(values: Sequence[float], percent: float) -> float:
 def in_ms(seconds: float) -> float:
     """For people."""
     return round(seconds * 1000, 1)
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """Milliseconds: the percentiles that drills speak of."""
+    percentiles = {f"p{percent}": in_ms(percentile(seconds, percent)) for percent in (50, 95, 99)}
+    return {"count": len(seconds), **percentiles, "max": in_ms(max(seconds))}

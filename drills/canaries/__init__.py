@@ -1,0 +1,1 @@
+"""What a patient's data looks like in every field of a request, and whether it turns up where it must not."""

@@ -1,0 +1,78 @@
+"""A process with many connections at once, at a lower priority than the server's, since it is the same machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from urllib.parse import urlsplit
+
+from drills.sender import NICENESS
+from huatuo_server.process_limits import allow_most_files
+
+Seen = list[tuple[int, float]]
+"""What a member saw: statuses, and after how many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of them. stands: to be called once, when it is as it is meant to be. leave: when it shall go."""
+
+    url: str
+    number: int
+    stands: Callable[[], None]
+    leave: asyncio.Event
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new connection to the server."""
+        parts = urlsplit(self.url)
+        return await asyncio.open_connection(parts.hostname, parts.port)
+
+
+Behaviour = Callable[[Member], Awaitable[Seen]]
+"""A module's own function: it is found by its name in the other process."""
+
+
+class Crowd:
+    """`with Crowd(url, behaviour, num) as crowd:` begins when all of them stand, and they are gone when it ends."""
+
+    def __init__(self, url: str, behaviour: Behaviour, num: int) -> None:
+        context = get_context("spawn")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, url, behaviour, num), daemon=True)
+
+    def __enter__(self) -> Crowd:
+        self._process.start()
+        self._here.recv()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def leave(self) -> Seen:
+        """What they all saw; they go."""
+        self._here.send(None)
+        seen: Seen = self._here.recv()
+        return seen
+
+
+def _serve(orders: Connection, url: str, behaviour: Behaviour, num: int) -> None:
+    os.nice(NICENESS)
+    allow_most_files()
+    orders.send(asyncio.run(_run(orders, url, behaviour, num)))
+
+
+async def _run(orders: Connection, url: str, behaviour: Behaviour, num: int) -> Seen:
+    leave, standing = asyncio.Event(), asyncio.Semaphore(0)
+    members = [Member(url, number, standing.release, leave) for number in range(num)]
+    all_seen = asyncio.gather(*map(behaviour, members))
+    for _ in members:
+        await standing.acquire()
+    orders.send(None)
+    await asyncio.to_thread(orders.recv)
+    leave.set()
+    return [one for seen in await all_seen for one in seen]

@@ -1,0 +1,121 @@
+"""Requests made by schemathesis from `/openapi.json`: those that the document allows, and those that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+from schemathesis import Case as AnyCase
+from schemathesis import GenerationMode
+
+from drills.http import CHAT
+from drills.question import part, picture
+
+ANSWER_TOKENS = 8
+
+Case = AnyCase[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """One request, ready to be sent, and what it is: the operation and how it was made."""
+
+    made: str
+    request: requests.PreparedRequest
+
+
+NUM_CHAT = {GenerationMode.POSITIVE: 300, GenerationMode.NEGATIVE: 150}
+NUM_OTHERS = {GenerationMode.POSITIVE: 60, GenerationMode.NEGATIVE: 60}
+"""For each operation, before doubles are left out. What the document does not allow takes longer to make."""
+
+
+def made(url: str, model: str, number: int) -> list[Poison]:
+    """No request twice. number: of the random sequence."""
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    found: dict[tuple[Any, ...], Poison] = {}
+    for operation in _operations(schema):
+        chat = operation.path == CHAT
+        for kind, case in _cases(operation, NUM_CHAT if chat else NUM_OTHERS, number):
+            for how, one in _variants(case, model) if chat else [("", case)]:
+                request = _prepared(one, url)
+                if request is not None:
+                    name = " ".join(filter(None, (operation.method.upper(), operation.path, kind, how)))
+                    found.setdefault((request.method, request.url, request.body), Poison(name, request))
+    return list(found.values())
+
+
+def _operations(schema: Any) -> list[Any]:
+    """Raises where the document describes an operation in a way that nothing can be made of."""
+    found = [result.ok() for result in schema.get_all_operations()]
+    empty = [one.path for one in found if "requestBody" in one.definition.raw and not one.body]
+    assert not empty, f"the document's references for the bodies of {empty} lead nowhere"
+    return found
+
+
+def _cases(operation: Any, nums: Mapping[GenerationMode, int], number: int) -> Iterator[tuple[str, Case]]:
+    for mode, num in nums.items():
+        # Any text is allowed in a path: nothing but a body or a query can be wrong.
+        if mode is GenerationMode.POSITIVE or operation.body or operation.query:
+            for case in _drawn(operation.as_strategy(generation_mode=mode), num, number):
+                yield mode.value, case
+
+
+def _drawn(strategy: SearchStrategy[Case], num: int, number: int) -> list[Case]:
+    found: list[Case] = []
+
+    @seed(number)
+    @settings(
+        max_examples=num,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def draw(case: Case) -> None:
+        found.append(case)
+
+    draw()
+    return found
+
+
+def _variants(case: Case, model: str) -> Iterator[tuple[str, Case]]:
+    """As it is, and as near to an answer as it gets while most of what is odd in it stays."""
+    yield "", case
+    if isinstance(case.body, dict):
+        for how, images in (("mended", []), ("mended, with an image", [part(picture("tiny_5x7.png"))])):
+            mended = case.derive()
+            mended.body = _mended(case.body, model, images)
+            yield how, mended
+
+
+def _mended(body: dict[str, Any], model: str, images: list[dict[str, Any]]) -> dict[str, Any]:
+    """The served model, a question at the end, few tokens: random fields seldom make a conversation that has one."""
+    talk = [one for one in body["messages"] if _is_question(one)] if isinstance(body.get("messages"), list) else []
+    last = {"role": "user", "content": [*images, {"type": "text", "text": "And now?"}]}
+    few = {"max_tokens": ANSWER_TOKENS, "max_completion_tokens": None, "n": None}
+    wanted = body.get("min_tokens")
+    if isinstance(wanted, int) and wanted > ANSWER_TOKENS:
+        few["min_tokens"] = ANSWER_TOKENS
+    return {**body, **few, "model": model, "messages": [*talk, last]}
+
+
+def _is_question(message: Any) -> bool:
+    return isinstance(message, dict) and message.get("role") == "user" and isinstance(message.get("content"), str)
+
+
+def _prepared(case: Case, url: str) -> requests.PreparedRequest | None:
+    """None where no client could send it: a header or an address that HTTP has no way to write."""
+    try:
+        kwargs = case.as_transport_kwargs(base_url=url)
+        return requests.Request(**{name: kwargs[name] for name in kwargs.keys() & REQUEST_FIELDS}).prepare()
+    except (requests.RequestException, ValueError):
+        return None
+
+
+REQUEST_FIELDS = frozenset({"method", "url", "headers", "params", "cookies", "data", "json", "files"})
