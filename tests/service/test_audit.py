@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import threading
 from pathlib import Path
@@ -133,6 +134,30 @@ def test_where_the_record_cannot_be_kept_nothing_is_done(tmp_path: Path) -> None
     assert num_read == 0
     assert failing == 1
     assert "resumed" in [line["event"] for line in lines(log)]
+
+
+def test_a_request_refused_by_a_disk_that_hung_has_an_end_if_it_has_a_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its line is there once the disk answers after all; only a server that was killed leaves one without an end."""
+    log = tmp_path / "audit.jsonl"
+    may_sync = threading.Event()
+    fsync = os.fsync
+
+    def hanging_fsync(fd: int) -> None:
+        may_sync.wait(30)
+        fsync(fd)
+
+    with served(audit_log=log) as server:
+        monkeypatch.setattr("huatuo_server.audit.log.HANG_S", 0.2)
+        monkeypatch.setattr(os, "fsync", hanging_fsync)
+        refused = server.post(ask())
+        may_sync.set()
+        until(lambda: _count(log, "ended") == 1)
+    (accepted,), (ended,) = of(log, "accepted"), of(log, "ended")
+
+    assert refused.json()["error"]["code"] == "audit_failed"
+    assert (ended["engine_id"], ended["outcome"]) == (accepted["engine_id"], "audit_failed")
 
 
 def test_a_server_that_cannot_open_its_record_does_not_start(tmp_path: Path) -> None:

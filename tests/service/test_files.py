@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +20,16 @@ import pytest
 from PIL import Image
 
 from huatuo_server.caller import ANONYMOUS
+from huatuo_server.errors import StorageFailed
 from huatuo_server.images.preparation import Preparation
 from huatuo_server.logs import AllowListFormatter
 from huatuo_server.routes import multipart
 from huatuo_server.routes.files import MAX_EXPIRES_AFTER_S
 from huatuo_server.settings import Settings
-from huatuo_server.store import HEAD_BYTES, MAX_FILENAME_CHARS, MAX_FILES, DirectoryStore
+from huatuo_server.store import HEAD_BYTES, MAX_FILENAME_CHARS, MAX_FILES, DirectoryStore, StoredFile
 from tests.docs.markdown import ROOT, table
 from tests.service.served import Served, served
+from tests.service.supervised import until
 from tests.service.test_chat_errors import error_of
 
 PAGE = ROOT / "docs" / "files.md"
@@ -166,6 +169,55 @@ def test_what_was_made_of_a_deleted_file_is_forgotten(server: Served, monkeypatc
     server.client.files.delete(upload(server).id)
 
     assert forgotten == [(ANONYMOUS.tenant, hashlib.sha256(PNG).hexdigest())]
+
+
+def test_a_client_that_goes_away_does_not_keep_what_was_made_of_a_deleted_file(
+    server: Served, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs up when the file is gone already: the pictures go as well."""
+    forgotten: list[str] = []
+    gone, may_return = threading.Event(), threading.Event()
+    delete = DirectoryStore.delete
+
+    def slow_delete(store: DirectoryStore, tenant: str, file_id: str) -> StoredFile:
+        deleted = delete(store, tenant, file_id)
+        gone.set()
+        assert may_return.wait(10)
+        return deleted
+
+    monkeypatch.setattr(DirectoryStore, "delete", slow_delete)
+    monkeypatch.setattr(Preparation, "forget", lambda _, tenant, sha256: forgotten.append(sha256))
+    route, file = "/v1/files/{file_id}", upload(server)
+    before = counted(server, "hgv_requests_total", route).get("client_closed", 0)
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(f"DELETE /v1/files/{file.id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert gone.wait(10)
+    until(lambda: counted(server, "hgv_requests_total", route).get("client_closed", 0) > before, 10)
+    may_return.set()
+
+    until(lambda: forgotten == [hashlib.sha256(PNG).hexdigest()], 10)
+    assert list(folder.rglob("file-*")) == []
+
+
+def test_what_was_made_of_a_file_is_forgotten_where_its_deletion_fails_half_way(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is gone, and the disk does not say that it is for good: 503, and no picture is left."""
+    forgotten: list[str] = []
+    delete = DirectoryStore.delete
+
+    def failing_delete(store: DirectoryStore, tenant: str, file_id: str) -> StoredFile:
+        delete(store, tenant, file_id)
+        raise StorageFailed("The server cannot keep or read uploads now.")
+
+    monkeypatch.setattr(DirectoryStore, "delete", failing_delete)
+    monkeypatch.setattr(Preparation, "forget", lambda _, tenant, sha256: forgotten.append(sha256))
+
+    with pytest.raises(openai.InternalServerError):
+        server.client.files.delete(upload(server).id)
+
+    assert forgotten == [hashlib.sha256(PNG).hexdigest()]
 
 
 def test_a_list_is_the_newest_first_in_pages(server: Served) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huatuo_server.audit.chain import BEGINNING, BrokenLine, Link, followed
+from huatuo_server.audit.head import Head
 from huatuo_server.errors import AuditLogError
 from huatuo_server.private_folder import NotPrivate, cause, opened, write_all
 
@@ -26,12 +27,14 @@ class FileChanged(OSError):
 class AuditFile:
     """An open, locked file. All methods block.
 
-    link: where its chain is. num_bytes: its length up to the last line that is certainly on the disk. torn: whether a
-    write failed, so that there may be more. cut_bytes: of an unfinished last line, taken away when it was opened.
+    link: where its chain is; head: the same, beside it. num_bytes: its length up to the last line that is certainly on
+    the disk. torn: whether a write failed, so that there may be more. cut_bytes: of an unfinished last line, taken away
+    when it was opened.
     """
 
     path: Path
     fd: int
+    head: Head
     link: Link
     num_bytes: int
     cut_bytes: int
@@ -39,25 +42,23 @@ class AuditFile:
 
     @classmethod
     def opened(cls, path: Path) -> AuditFile:
-        """The file with its chain, made where there is none. Raises AuditLogError."""
-        try:
-            fd = _locked(path)
-            try:
-                return _with_whole_lines(path, fd)
-            except BaseException:
-                os.close(fd)
-                raise
-        except OSError as error:
-            raise AuditLogError(f"the audit log {path} cannot be opened: {explained(error)}") from error
+        """The file with its chain, made where there is none. Raises AuditLogError.
+
+        One without a line goes on where the head beside it says: the lines before it were put away.
+        """
+        file = _checked(path)
+        file.head.keep(file.link)
+        return file
 
     @classmethod
     def continuing(cls, path: Path, link: Link) -> AuditFile:
         """A new file for a chain whose earlier lines are in another. Raises AuditLogError."""
-        file = cls.opened(path)
+        file = _checked(path)
         if file.num_bytes:
             file.close()
             raise AuditLogError("a file that is not empty stands in its place")
         file.link = link
+        file.head.keep(link)
         return file
 
     @property
@@ -90,9 +91,11 @@ class AuditFile:
         self.torn = False
         self.num_bytes += len(lines)
         self.link = link
+        self.head.note(link)
 
     def close(self) -> None:
         """The lock goes with it."""
+        self.head.close()
         os.close(self.fd)
 
 
@@ -105,6 +108,19 @@ def explained(error: OSError) -> str:
     if isinstance(error, BlockingIOError):
         return "another process writes it"
     return cause(error)
+
+
+def _checked(path: Path) -> AuditFile:
+    """Raises AuditLogError."""
+    try:
+        fd = _locked(path)
+        try:
+            return _with_whole_lines(path, fd)
+        except BaseException:
+            os.close(fd)
+            raise
+    except OSError as error:
+        raise AuditLogError(f"the audit log {path} cannot be opened: {explained(error)}") from error
 
 
 def _locked(path: Path) -> int:
@@ -142,16 +158,22 @@ def _with_whole_lines(path: Path, fd: int) -> AuditFile:
     *lines, torn = tail.split(b"\n")
     # The first line of a longer file begins before the part that was read.
     link = _at_end(path, lines if size == len(tail) else lines[1:] or [b""])
+    head = Head.beside(path)
+    if link is None:
+        link = head.noted() or BEGINNING
     if torn:
         if not _may_be_torn(torn, link):
             raise FileChanged("it does not end like an audit log; name another, or move this one away")
         os.ftruncate(fd, size - len(torn))
         os.fsync(fd)
-    return AuditFile(path, fd, link, size - len(torn), len(torn))
+    return AuditFile(path, fd, head, link, size - len(torn), len(torn))
 
 
-def _at_end(path: Path, lines: Sequence[bytes]) -> Link:
-    """Where a chain is after these lines, the first of which is taken at its word. Raises AuditLogError."""
+def _at_end(path: Path, lines: Sequence[bytes]) -> Link | None:
+    """Where a chain is after these lines, the first of which is taken at its word; None after none.
+
+    Raises AuditLogError.
+    """
     link: Link | None = None
     for line in lines:
         try:
@@ -159,9 +181,9 @@ def _at_end(path: Path, lines: Sequence[bytes]) -> Link:
         except BrokenLine as error:
             raise AuditLogError(
                 f"the audit log {path} is damaged: `huatuo-server audit verify` says where; keep it as evidence, and "
-                f"move it away for a new one to begin ({error})"
+                f"move it away for a new one to go on ({error})"
             ) from None
-    return link or BEGINNING
+    return link
 
 
 def _may_be_torn(torn: bytes, link: Link) -> bool:

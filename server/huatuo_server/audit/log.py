@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from huatuo_server import __version__
-from huatuo_server.audit.chain import Event, sealed
+from huatuo_server.audit.chain import BEGINNING, Event, sealed
 from huatuo_server.audit.file import AuditFile, explained
 from huatuo_server.errors import AuditFailed, AuditLogError
 
@@ -25,7 +25,13 @@ RETRY_S = 1.0
 HANG_S = 5.0
 """A disk that has not answered for so long counts as failing, and does not hold up the end any longer."""
 
+MOVED = "the audit log was moved away; a new file continues it"
+
 log = logging.getLogger(__name__)
+
+
+class AuditUnanswered(AuditFailed):
+    """The disk did not answer in time: the event may be in the log, or come to be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +81,7 @@ class AuditLog:
                 raise _audit_failed()
 
     async def record(self, event: Mapping[str, Any]) -> None:
-        """Returns once the event is on the disk. Raises AuditFailed: then it is not, unless the disk hung.
+        """Returns once the event is on the disk. Raises AuditFailed: then it is not; AuditUnanswered: nobody knows.
 
         One whose caller is cancelled is written all the same, if the disk takes it.
         """
@@ -88,7 +94,16 @@ class AuditLog:
         try:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(written)), HANG_S)
         except TimeoutError:
-            raise _audit_failed() from None
+            raise _audit_failed(AuditFailed if self._taken_back(entry) else AuditUnanswered) from None
+
+    def _taken_back(self, entry: _Entry) -> bool:
+        """Whether the writer had not begun with it."""
+        with self._changed:
+            if entry not in self._queue:
+                return False
+            self._queue.remove(entry)
+            self._num_refused += 1
+            return True
 
     def keep(self, event: Mapping[str, Any]) -> None:
         """The end of something that was recorded: written as soon as the disk takes it, in order, while we run."""
@@ -112,6 +127,8 @@ class AuditLog:
         file = AuditFile.opened(self._path)
         if file.cut_bytes:
             log.warning("the audit log ended within a line, which nobody was told is written; it was cut off")
+        if not file.num_bytes and file.link != BEGINNING:
+            log.warning(MOVED)
         try:
             _append(file, [_opened(file)])
         except OSError as error:
@@ -212,7 +229,7 @@ def _continued(moved: AuditFile) -> AuditFile:
         file.close()
         raise
     moved.close()
-    log.warning("the audit log was moved away; a new file continues it")
+    log.warning(MOVED)
     return file
 
 
@@ -241,8 +258,8 @@ def _now(event: Mapping[str, Any]) -> Event:
     return Event.of(instant.replace("+00:00", "Z"), event)
 
 
-def _audit_failed() -> AuditFailed:
-    return AuditFailed("This server puts every request on record and cannot do so now, so that it takes none.")
+def _audit_failed(kind: type[AuditFailed] = AuditFailed) -> AuditFailed:
+    return kind("This server puts every request on record and cannot do so now, so that it takes none.")
 
 
 def _log_head(file: AuditFile, message: str) -> None:

@@ -200,9 +200,16 @@ class Delete(_OfOneFile):
     """`DELETE /v1/files/{file_id}`."""
 
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
-        deleted = await asyncio.to_thread(self.store.delete, call.tenant, self.file_id)
-        self.service.preparation.forget(call.tenant, deleted.sha256)
-        return await self.answer(send, call, FileDeleted(id=deleted.id, object="file", deleted=True))
+        await asyncio.shield(asyncio.create_task(self._gone(call.tenant)))
+        return await self.answer(send, call, FileDeleted(id=self.file_id, object="file", deleted=True))
+
+    async def _gone(self, tenant: str) -> None:
+        """Not to be left half-way: where the file may be gone, what was made of it is. Raises RequestError."""
+        stored = await asyncio.to_thread(self.store.get, tenant, self.file_id)
+        try:
+            await asyncio.to_thread(self.store.delete, tenant, self.file_id)
+        finally:
+            self.service.preparation.forget(tenant, stored.sha256)
 
 
 class Download(_OfOneFile):

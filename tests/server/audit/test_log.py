@@ -20,9 +20,11 @@ from typing import Any
 import pytest
 
 from huatuo_server import __version__
-from huatuo_server.audit import AuditLog
+from huatuo_server.audit import AuditLog, AuditUnanswered
 from huatuo_server.audit import file as file_module
-from huatuo_server.audit.verification import verified
+from huatuo_server.audit.chain import Link
+from huatuo_server.audit.head import Head
+from huatuo_server.audit.verification import ChainBroken, verified
 from huatuo_server.errors import AuditFailed, AuditLogError
 from tests.server.audit.chains import chain_of, numbered, write
 from tests.server.audit.open_log import OpenLog, open_log
@@ -237,6 +239,31 @@ def test_a_disk_that_hangs_refuses_within_the_limit(path: Path, monkeypatch: pyt
     assert took < 5
 
 
+def test_what_the_disk_never_began_with_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the one that is being written when the disk hangs nobody knows; one that waits behind it is not written."""
+    monkeypatch.setattr("huatuo_server.audit.log.HANG_S", 0.5)
+    may_sync = threading.Event()
+    fsync = os.fsync
+
+    def hanging_fsync(fd: int) -> None:
+        assert may_sync.wait(30)
+        fsync(fd)
+
+    with open_log(path) as log:
+        monkeypatch.setattr(os, "fsync", hanging_fsync)
+        first = log.recording({"event": "accepted", "request_id": "r1"})
+        until(lambda: len(path.read_bytes().splitlines()) == 2)
+        second = log.recording({"event": "accepted", "request_id": "r2"})
+        failures = [type(one.exception(10)) for one in (first, second)]
+        may_sync.set()
+        until(lambda: log.failing is None)
+        log.record({"event": "accepted", "request_id": "r3"})
+
+    assert failures == [AuditUnanswered, AuditFailed]
+    assert [event.get("request_id") for event in events(path)] == [None, "r1", None, "r3", None]
+    assert (events(path)[2]["event"], events(path)[2]["refused"]) == ("resumed", 1)
+
+
 def test_a_defect_refuses_instead_of_hanging(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the writer fails of, whoever waits is told."""
     with open_log(path) as log:
@@ -391,6 +418,164 @@ def test_a_log_that_is_moved_away_is_continued_in_a_new_file(path: Path, caplog:
     assert verified([old, path]).num_lines == 5
     assert verified([path]).begins.seq == 2
     assert "a new file continues it" in caplog.text
+
+
+KILLED = textwrap.dedent(
+    """
+    import asyncio, sys
+    from pathlib import Path
+    from huatuo_server.audit import AuditLog
+
+    async def main():
+        log = AuditLog(Path(sys.argv[1]))
+        await log.open()
+        for number in range(3):
+            await log.record({"event": "accepted", "request_id": str(number)})
+        print("written", flush=True)
+        await asyncio.sleep(60)
+
+    asyncio.run(main())
+    """
+)
+"""A server of four lines, which waits to be killed."""
+
+
+@contextmanager
+def killed(path: Path) -> Iterator[None]:
+    """It has written its lines within the block, and is killed at the end."""
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "written\n"
+            yield
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize("create", [True, False], ids=["create", "nocreate"])
+def test_a_rotation_and_a_kill_before_the_next_line_lose_no_link(
+    path: Path, create: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next server's first line follows the last one of the file that was put away, wherever that is now."""
+    old = path.with_suffix(".1")
+
+    with killed(path):
+        path.rename(old)
+        if create:
+            path.touch(0o600)
+    with open_log(path):
+        pass
+
+    assert kinds(old) == ["opened", "accepted", "accepted", "accepted"]
+    assert verified([old, path]).num_lines == 6
+    assert verified([path]).begins.seq == 4
+    assert "a new file continues it" in caplog.text
+    assert Head.beside(path).path.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in path.parent.glob("*.new")] == []
+
+
+@pytest.mark.parametrize("create", [True, False], ids=["create", "nocreate"])
+def test_a_rotation_while_no_server_runs_loses_no_link(path: Path, create: bool) -> None:
+    """Nor does a second one after it."""
+    first, second = path.with_suffix(".2"), path.with_suffix(".1")
+
+    for old in (first, second):
+        with open_log(path):
+            pass
+        path.rename(old)
+        if create:
+            path.touch(0o600)
+    with open_log(path) as log:
+        log.record({"event": "accepted"})
+
+    assert verified([first, second, path]).num_lines == 7
+
+
+def test_lines_removed_from_a_log_that_was_put_away_still_show(path: Path) -> None:
+    """The new file says how many there were: a cut in the old one is not taken for a rotation."""
+    old = path.with_suffix(".1")
+    with killed(path):
+        path.rename(old)
+        path.touch(0o600)
+    with open_log(path):
+        pass
+
+    write(old, old.read_bytes().splitlines(keepends=True)[:-1])
+
+    with pytest.raises(ChainBroken, match="it is number 4 where number 3 is due: lines were removed"):
+        verified([old, path])
+
+
+def test_a_log_that_was_emptied_does_not_begin_anew(path: Path) -> None:
+    """Its first line says how many there were."""
+    with open_log(path) as log:
+        log.record({"event": "accepted"})
+    os.truncate(path, 0)
+
+    with open_log(path):
+        pass
+
+    assert verified([path]).begins.seq == 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0" * 128, b"{}\n"], ids=["lost", "empty", "zeros", "spoiled"])
+def test_without_a_head_an_empty_file_begins_a_new_chain(
+    path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each file is then whole alone, and the two are not one; the log says so where something is wrong with it."""
+    old, head = path.with_suffix(".1"), Head.beside(path).path
+    with open_log(path):
+        pass
+    path.rename(old)
+    head.unlink()
+    if content is not None:
+        head.write_bytes(content)
+
+    with open_log(path):
+        pass
+
+    assert verified([old]).num_lines == verified([path]).num_lines == 2
+    with pytest.raises(ChainBroken, match="it is number 0 where number 2 is due"):
+        verified([old, path])
+    assert ("a new chain begins" in caplog.text) == (content is not None)
+
+
+def test_a_stale_head_is_not_believed_against_the_log(path: Path) -> None:
+    """A file that has lines says itself where it is."""
+    lines, _ = chain_of(*numbered(3))
+    write(path, lines)
+    Head.beside(path).keep(Link(1, "ab" * 32))
+
+    with open_log(path):
+        pass
+
+    assert verified([path]).num_lines == 5
+    assert Head.beside(path).noted() == verified([path]).ends
+
+
+def test_an_unfinished_first_line_of_a_new_file_is_cut_off(path: Path) -> None:
+    """A crash in the first line after a rotation: the head tells which number it has."""
+    lines, link = chain_of(*numbered(3))
+    old = write(path.with_suffix(".1"), lines)
+    Head.beside(path).keep(link)
+    path.write_bytes(b'{"seq":3,"at":"2026')
+
+    with open_log(path):
+        pass
+
+    assert events(path)[0]["cut_bytes"] == 19
+    assert verified([old, path]).num_lines == 5
+
+
+def test_a_log_is_kept_where_no_head_can_be(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A folder that the server may not write, and the like: told once, and no request is refused for it."""
+    Head.beside(path).path.mkdir()
+
+    with open_log(path) as log:
+        log.record({"event": "accepted"})
+
+    assert kinds(path) == ["opened", "accepted", "closed"]
+    assert caplog.text.count("cannot be kept beside it") == 1
 
 
 def test_a_log_that_is_replaced_by_another_is_not_written_on(path: Path) -> None:
