@@ -195,11 +195,14 @@ class _Drain:
         self._startup.drain()
 
     async def is_over(self) -> bool:
-        """Whether nobody has an answer to get any more. When the time is over, those who have are told so."""
+        """Whether nobody has an answer to get any more, nor the rest of one. When the time is over, those whose answers
+        are not complete are told so.
+        """
         if self._began is None:
             return False
         self._tell()
-        if self._in_flight and time.monotonic() < self._began + self._drain_s:
+        has_more = bool(self._in_flight) or self._connections.flushing
+        if has_more and time.monotonic() < self._began + self._drain_s:
             return False
         _leave_after(DRAINED_LIMIT_S)
         await self._interrupt()

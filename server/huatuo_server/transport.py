@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 MOST_TURNED_AWAY = 64
 """Connections over the limit that are told so at one time; others are just closed."""
 
+STALLED_S = 1.0
+"""How long an answer may lie unread before its connection can be ended to make room, as one that waits can at once:
+a client that reads makes pauses, and an answer that still goes out is worth more than a connection that is only open.
+"""
+
 
 def _unheard(_reason: str) -> None:
     pass
@@ -55,7 +61,9 @@ def _unheard(_reason: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """What a connection may take. on_refused: told the code of each error that is answered here, or `send_timeout`."""
+    """What a connection may take. on_refused: told the code of each error that is answered here, `send_timeout`, or
+    `evicted`.
+    """
 
     header_timeout_s: float = 10.0
     idle_timeout_s: float = 75.0
@@ -65,29 +73,52 @@ class Transport:
 
 
 class Connections:
-    """The open ones of a server. Those that wait for a request stand in the order in which they began to wait."""
+    """The open ones of a server. Those that wait for a request or for the end of one that is answered, and those that
+    have written what does not go out, stand in the order in which they began to.
+    """
 
     def __init__(self, limits: Transport) -> None:
         self.limits = limits
         self.draining = False
         """Each answer is the last one of its connection, so that the next request goes to another server."""
         self._open: set[Connection] = set()
-        self._waiting: dict[Connection, None] = {}
+        self._waiting: dict[Connection, float] = {}
+        """Since when."""
+        self._stalling: dict[Connection, float] = {}
+        """From when on they count as those that wait."""
         self._turned_away: set[Connection] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def enter(self, connection: Connection) -> None:
-        """Makes room, where there is none, by ending the one that has waited longest. Raises TooManyConnections."""
+        """Makes room, where there is none, by ending the one that has done nothing longest.
+
+        Raises TooManyConnections where all are at work.
+        """
         if len(self._open) >= self.limits.max_connections:
-            if not self._waiting:
+            useless = self._most_useless()
+            if useless is None:
                 self._turn_away(connection)
-            oldest = next(iter(self._waiting))
-            self.leave(oldest)
-            oldest.transport.abort()
+            else:
+                self._evict(useless)
         self._open.add(connection)
-        self._waiting[connection] = None
+        self.waits(connection)
+
+    def _most_useless(self) -> Connection | None:
+        idle = next((connection for connection in self._waiting if connection not in self._stalling), None)
+        stalling = next(iter(self._stalling), None)
+        since = {}
+        if idle is not None:
+            since[idle] = self._waiting[idle]
+        if stalling is not None and self._stalling[stalling] <= time.monotonic():
+            since[stalling] = self._stalling[stalling]
+        return min(since, key=since.__getitem__, default=None)
+
+    def _evict(self, connection: Connection) -> None:
+        self.limits.on_refused("evicted")
+        self.leave(connection)
+        connection.transport.abort()
 
     def _turn_away(self, connection: Connection) -> None:
         if len(self._turned_away) >= MOST_TURNED_AWAY:
@@ -102,12 +133,27 @@ class Connections:
     def waits(self, connection: Connection) -> None:
         """It has none any more."""
         if connection in self._open:
-            self._waiting[connection] = None
+            self._waiting.setdefault(connection, time.monotonic())
+
+    def stalls(self, connection: Connection) -> None:
+        """What it has written does not go out at once."""
+        if connection in self._open:
+            self._stalling[connection] = time.monotonic() + STALLED_S
+
+    def flows(self, connection: Connection) -> None:
+        """It does again, or there is nothing more to go out."""
+        self._stalling.pop(connection, None)
+
+    @property
+    def flushing(self) -> bool:
+        """Whether a written answer is not out yet."""
+        return any(connection.transport.get_write_buffer_size() for connection in self._stalling)
 
     def leave(self, connection: Connection) -> None:
         """It is closed."""
         self._open.discard(connection)
         self._waiting.pop(connection, None)
+        self._stalling.pop(connection, None)
         self._turned_away.discard(connection)
 
     def abort_stalled(self) -> None:
@@ -244,15 +290,22 @@ class Connection(HttpToolsProtocol):
         """The head is in: the app is called, or the request waits for the answers before its own."""
         if len(self.pipeline) >= MAX_PIPELINED:
             raise InvalidHttp(f"More than {MAX_PIPELINED} requests wait on this connection.")
+        if self._head_bytes + sum(_num_head_bytes(cycle.scope) for cycle, _ in self.pipeline) > MAX_HEAD_BYTES:
+            raise InvalidHttp(f"More than {MAX_HEAD_BYTES} bytes of heads wait on this connection.")
         if self.parser.should_upgrade() and any(name in BODY_HEADERS for name, _ in self.headers):
             raise InvalidHttp("A request with a body cannot ask for another protocol (Upgrade).")
         self._in_head = False
         super().on_headers_complete()
         self._body_in = False
+        if self.pipeline:
+            # Uvicorn has paused it, and would not see the client leave before the answer is out.
+            self.flow.resume_reading()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
+        """A piece of the body. Those of requests that wait are kept, so they must be small altogether."""
         self._num_content += len(body)
+        if self.pipeline and len(body) + sum(len(cycle.body) for cycle, _ in self.pipeline) > SMALL_BYTES:
+            raise InvalidHttp(f"More than {SMALL_BYTES} bytes of bodies wait on this connection.")
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -329,6 +382,7 @@ class Connection(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         self.transport.write_eof()
+        self._connections.waits(self)
         self._wait(LINGER_S, self.transport.abort)
 
     @property
@@ -400,6 +454,7 @@ class Connection(HttpToolsProtocol):
     def _watch(self) -> None:
         if self._sending is None:
             self._sending = self.loop.call_later(self._limits.send_timeout_s, self._stalled)
+            self._connections.stalls(self)
 
     def _watch_rest(self) -> None:
         """The last of an answer is too little for `pause_writing`, and must go out as well."""
@@ -410,9 +465,10 @@ class Connection(HttpToolsProtocol):
         if self._sending is not None:
             self._sending.cancel()
             self._sending = None
+            self._connections.flows(self)
 
     def _stalled(self) -> None:
-        self._sending = None
+        self._watch_no_more()
         if self.transport.get_write_buffer_size():
             self._limits.on_refused("send_timeout")
             self.transport.abort()
@@ -441,6 +497,15 @@ class _Outlet(asyncio.Transport):
 def protocol_of(connections: Connections) -> Any:
     """What uvicorn.Config takes as `http`."""
     return partial(Connection, connections=connections)
+
+
+def _num_head_bytes(scope: HTTPScope) -> int:
+    """Without what is the same in each."""
+    return (
+        len(scope["raw_path"])
+        + len(scope["query_string"])
+        + sum(len(name) + len(value) for name, value in scope["headers"])
+    )
 
 
 def _is_small(scope: HTTPScope) -> bool:

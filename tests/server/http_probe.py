@@ -31,10 +31,13 @@ CHUNK = b"a" * 65536
 
 @dataclass
 class Probe:
-    """A running server. refused: what `on_refused` was told. ended: the path of each request that was over, and how."""
+    """A running server. refused: what `on_refused` was told. begun: the path of each request that came to the app;
+    ended: of each that was over, and how, which a client may be ahead of.
+    """
 
     port: int = 0
     refused: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
+    begun: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     ended: queue.SimpleQueue[tuple[str, str]] = field(default_factory=queue.SimpleQueue)
     release: threading.Event = field(default_factory=threading.Event)
     connections: Connections = field(default_factory=lambda: Connections(Transport()))
@@ -45,6 +48,7 @@ class Probe:
         """
         assert scope["type"] == "http"
         path = scope["path"]
+        self.begun.put(path)
         how = "failed"
         try:
             how = await getattr(self, f"_{path.strip('/')}")(receive, send)

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from huatuo_server.transport import STALLED_S
 from tests.server.http_probe import LIMIT_S, LOOPS, Client, Probe, probe, seconds
 
 GET = b"GET /count HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -79,14 +80,14 @@ def test_an_upgrade_is_not_taken(patient: Probe) -> None:
             assert client.answer()[0] == 200
 
 
-def test_a_body_never_becomes_the_next_request(patient: Probe) -> None:
+def test_a_body_never_becomes_the_next_request(loop: str) -> None:
     """The parser would see one in what follows an Upgrade: a way past a proxy in front."""
-    _forget(patient.ended)
-    with Client(patient.port) as client:
+    with probe(loop) as running, Client(running.port) as client:
         client.send(post("/count", b"").replace(b"Length: 0", b"Length: %d" % len(GET))[:-2] + UPGRADE + GET)
 
         assert client.error() == (400, "invalid_http")
-        assert patient.ended.empty()
+
+    assert running.begun.empty()
 
 
 def test_trailers_are_no_headers(patient: Probe) -> None:
@@ -120,6 +121,7 @@ def test_trailers_are_no_headers(patient: Probe) -> None:
 )
 def test_what_is_no_http_is_told_so(patient: Probe, garbage: bytes) -> None:
     """A 400 in the API's own shape, and the end of the connection."""
+    _forget(patient.refused)
     with Client(patient.port) as client:
         client.send(garbage)
 
@@ -136,26 +138,27 @@ def test_garbage_after_a_request_waits_for_its_answer(patient: Probe) -> None:
         assert client.error() == (400, "invalid_http")
 
 
-def test_a_broken_body_ends_its_request(patient: Probe) -> None:
+def test_a_broken_body_ends_its_request(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads the body sees the client gone, and the client is told what was wrong."""
-    _forget(patient.ended)
-    with Client(patient.port) as client:
+    # The end of the connection would tell as well, later.
+    monkeypatch.setattr("huatuo_server.transport.LINGER_S", 2 * LIMIT_S)
+    with probe(loop) as running, Client(running.port) as client:
         client.send(post("/count", b"3\r\nabc\r\nnonsense\r\n", Transfer_Encoding="chunked"))
 
         assert client.error() == (400, "invalid_http")
-        assert patient.ended.get(timeout=LIMIT_S) == ("/count", "left")
+        assert running.ended.get(timeout=LIMIT_S) == ("/count", "left")
 
 
-def test_a_broken_second_body_leaves_the_first_request_alone(patient: Probe) -> None:
+def test_a_broken_second_body_leaves_the_first_request_alone(loop: str) -> None:
     """A pipelined request that will never be whole is not even begun."""
-    _forget(patient.ended)
-    with Client(patient.port) as client:
+    with probe(loop) as running, Client(running.port) as client:
         client.send(GET + post("/count", b"nonsense\r\n", Transfer_Encoding="chunked"))
 
         assert client.answer()[2] == b"0"
         assert client.error() == (400, "invalid_http")
-        assert patient.ended.get(timeout=LIMIT_S) == ("/count", "answered")
-        assert patient.ended.empty()
+        assert running.ended.get(timeout=LIMIT_S) == ("/count", "answered")
+
+    assert running.begun.qsize() == 1
 
 
 def test_more_pipelined_requests_than_a_few_are_refused(patient: Probe) -> None:
@@ -354,7 +357,7 @@ def test_a_last_answer_that_is_not_read_is_aborted_too(loop: str) -> None:
 
 def test_a_client_that_reads_slowly_is_not_aborted(loop: str) -> None:
     """What goes out in time may take as long as it likes altogether."""
-    with probe(loop, send_timeout_s=1.0) as running, Client(running.port, receive_bytes=65536) as client:
+    with probe(loop, send_timeout_s=5.0) as running, Client(running.port, receive_bytes=65536) as client:
         client.send(post("/large", b"", Connection="close"))
         time.sleep(0.5)
         client.answer()
@@ -364,11 +367,14 @@ def test_a_client_that_reads_slowly_is_not_aborted(loop: str) -> None:
 
 def test_the_watch_over_one_answer_does_not_end_the_next(loop: str) -> None:
     """The last bytes of an answer are watched until they are out, and no longer."""
-    with probe(loop, send_timeout_s=0.3) as running, Client(running.port) as client:
-        for _ in range(12):
-            client.send(post("/large", b""))
-            client.answer()
-            time.sleep(0.05)
+    with probe(loop, send_timeout_s=2.0) as running, Client(running.port, receive_bytes=65536) as client:
+        client.send(post("/large", b""))
+        client.answer()
+        time.sleep(1.1)
+        client.send(post("/large", b""))
+        # The time of the first one's watch is over while this one waits to be read.
+        time.sleep(1.1)
+        client.answer()
 
         assert running.refused.empty()
 
@@ -376,15 +382,15 @@ def test_the_watch_over_one_answer_does_not_end_the_next(loop: str) -> None:
 # ---------------------------------------------------------------- clients that leave
 
 
-def test_a_client_that_leaves_is_noticed_by_every_request(patient: Probe) -> None:
+@pytest.mark.parametrize("behind", [GET, b"GET /"], ids=["whole", "begun"])
+def test_a_client_that_leaves_is_noticed_by_every_request(loop: str, behind: bytes) -> None:
     """Also by the one that is at work while another waits behind it."""
-    _forget(patient.ended)
-    with Client(patient.port) as client:
-        client.send(HELD)
-        time.sleep(0.05)
-        client.send(b"GET /")
+    with probe(loop) as running:
+        with Client(running.port) as client:
+            client.send(HELD + behind)
+            assert running.begun.get(timeout=LIMIT_S) == "/held"
 
-    assert patient.ended.get(timeout=LIMIT_S) == ("/held", "left")
+        assert running.ended.get(timeout=LIMIT_S) == ("/held", "left")
 
 
 # ---------------------------------------------------------------- how many
@@ -414,7 +420,7 @@ def test_where_all_are_at_work_one_more_is_a_503(loop: str) -> None:
         clients = [stack.enter_context(Client(running.port)) for _ in range(2)]
         for client in clients:
             client.send(HELD)
-        time.sleep(0.2)
+            assert running.begun.get(timeout=LIMIT_S) == "/held"
         one_more = stack.enter_context(Client(running.port))
         one_more.send(GET)
 
@@ -430,7 +436,7 @@ def test_many_more_than_the_limit_are_just_closed(loop: str) -> None:
     with probe(loop, max_connections=1) as running, ExitStack() as stack:
         held = stack.enter_context(Client(running.port))
         held.send(HELD)
-        time.sleep(0.2)
+        assert running.begun.get(timeout=LIMIT_S) == "/held"
         others = [stack.enter_context(Client(running.port)) for _ in range(100)]
 
         def told() -> int:
@@ -454,7 +460,116 @@ def test_while_the_server_drains_every_answer_is_the_last(patient: Probe) -> Non
         patient.connections.draining = False
 
 
-def _forget(entries: queue.SimpleQueue[tuple[str, str]]) -> None:
+# ---------------------------------------------------------------- who makes room
+
+
+def test_at_the_limit_answered_requests_make_room(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger who is told 401 and goes on sending keeps no one out, and is counted."""
+    monkeypatch.setattr("huatuo_server.transport.LINGER_S", 2 * LIMIT_S)
+    with probe(loop, max_connections=2) as running, ExitStack() as stack:
+        for _ in range(2):
+            stranger = stack.enter_context(Client(running.port))
+            stranger.send(post("/early", b"").replace(b"Length: 0", b"Length: 9999999"))
+            assert stranger.answer()[0] == 401
+        newcomer = stack.enter_context(Client(running.port))
+        newcomer.send(GET)
+
+        assert newcomer.answer()[0] == 200
+        assert running.refused.get(timeout=LIMIT_S) == "evicted"
+        assert len(running.connections) == 2
+
+
+@pytest.mark.parametrize(
+    "unread", [post("/stream", b""), post("/large", b"", Connection="close")], ids=["running", "complete"]
+)
+def test_at_the_limit_unread_answers_make_room(loop: str, unread: bytes) -> None:
+    """Long before the send timeout, but not at once: a client that reads makes pauses."""
+    with probe(loop, max_connections=2, send_timeout_s=2 * LIMIT_S) as running, ExitStack() as stack:
+        began = time.monotonic()
+        for _ in range(2):
+            stack.enter_context(Client(running.port, receive_bytes=4096)).send(unread)
+            running.begun.get(timeout=LIMIT_S)
+
+        def taken() -> bool:
+            with Client(running.port) as newcomer:
+                newcomer.send(GET)
+                return newcomer.answer()[0] == 200
+
+        while not taken():
+            assert time.monotonic() < began + LIMIT_S, "the strangers stayed"
+            time.sleep(0.1)
+        waited = time.monotonic() - began
+
+        print(f"room after {waited:.2f} s")
+        assert STALLED_S <= waited < STALLED_S + SLACK_S
+
+
+def test_idle_connections_make_room_before_an_answer_that_still_goes_out(
+    loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is complete for the server is not yet for its client."""
+    monkeypatch.setattr("huatuo_server.transport.STALLED_S", 2 * LIMIT_S)
+    with probe(loop, max_connections=3) as running, ExitStack() as stack:
+        reader = stack.enter_context(Client(running.port, receive_bytes=65536))
+        reader.send(post("/large", b""))
+        assert running.ended.get(timeout=LIMIT_S) == ("/large", "answered")
+        idle = [stack.enter_context(Client(running.port)) for _ in range(4)]
+
+        assert idle[0].rest() == b""
+        assert len(reader.answer()[2]) == 64 * 65536
+
+
+def test_an_answer_that_stays_unread_makes_room_before_newcomers(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise they would push each other out before they could ask."""
+    monkeypatch.setattr("huatuo_server.transport.STALLED_S", 0.0)
+    with probe(loop, max_connections=2) as running, ExitStack() as stack:
+        stack.enter_context(Client(running.port, receive_bytes=4096)).send(post("/large", b"", Connection="close"))
+        assert running.ended.get(timeout=LIMIT_S) == ("/large", "answered")
+        newcomers = [stack.enter_context(Client(running.port)) for _ in range(2)]
+        for newcomer in newcomers:
+            newcomer.send(GET)
+
+        assert [newcomer.answer()[0] for newcomer in newcomers] == [200, 200]
+
+
+# ---------------------------------------------------------------- requests that wait behind another
+
+
+def test_a_client_that_asks_again_and_leaves_is_noticed(loop: str) -> None:
+    """Also where the second request comes while the first is already at work."""
+    with probe(loop) as running:
+        with Client(running.port) as client:
+            client.send(HELD)
+            assert running.begun.get(timeout=LIMIT_S) == "/held"
+            # By the time this is answered, the first one waits for its client to leave.
+            with Client(running.port) as other:
+                other.send(GET)
+                other.answer()
+            client.send(GET)
+
+        assert running.begun.get(timeout=LIMIT_S) == "/count"
+        assert running.ended.get(timeout=LIMIT_S) == ("/count", "answered")
+        assert running.ended.get(timeout=LIMIT_S) == ("/held", "left")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "answer"),
+    [(post("/count", b"a" * 40_000), b"40000"), (post("/count", b"", X="a" * 40_000), b"0")],
+    ids=["bodies", "heads"],
+)
+def test_large_requests_do_not_wait_behind_another(loop: str, waiting: bytes, answer: bytes) -> None:
+    """A connection on which nothing is answered costs little memory: beyond it there is a 400, in its turn."""
+    with probe(loop) as running, Client(running.port) as client:
+        client.send(HELD + waiting * 4)
+        assert running.refused.get(timeout=LIMIT_S) == "invalid_http"
+        running.release.set()
+
+        assert client.answer()[2] == b"released"
+        assert client.answer()[2] == answer
+        assert client.error() == (400, "invalid_http")
+
+
+def _forget(entries: queue.SimpleQueue[str]) -> None:
     while not entries.empty():
         entries.get()
 

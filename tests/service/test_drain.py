@@ -15,8 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from huatuo_server.listener import FLUSH_S
 from tests.server.http_probe import Client
-from tests.service.supervised import LIMIT_S, SupervisedServer, scripted
+from tests.service.supervised import LIMIT_S, SupervisedServer, scripted, until
 
 SLOW = {"completions": [{"text": "one two three four five six", "delay_s": 0.1}]}
 HANGING = {"completions": [{"text": "one two three", "hang_after": 1}]}
@@ -110,10 +111,12 @@ def test_an_answer_that_has_not_begun_is_a_503(tmp_path: Path) -> None:
     script = {"completions": [{"text": "one", "hang_after": 0}]}
     with ready(script, tmp_path, "--drain-s", f"{DRAIN_S}") as server, Client(_port(server)) as client:
         client.send(_post(QUESTION))
-        time.sleep(0.3)
+        until(lambda: _sample(server, "hgv_requests_in_flight") == 1)
+        began = time.monotonic()
         server.signal()
 
         status, headers, body = client.answer()
+        assert time.monotonic() - began >= DRAIN_S - 0.1
         assert (status, json.loads(body)["error"]["code"]) == (503, "draining")
         assert headers["retry-after"] == "1"
         assert server.ended() == 0
@@ -129,7 +132,9 @@ def test_neither_a_client_that_does_not_read_nor_one_that_does_not_send_holds_th
     ):
         deaf.send(_post({**QUESTION, "stream": True, "max_tokens": 900_000, "ignore_eos": True}))
         dumb.send(_post(QUESTION)[:-10])
-        time.sleep(0.5)
+        until(lambda: _sample(server, "hgv_requests_in_flight") == 2)
+        # A megabyte of events, far more than the sockets and the connection hold: the deaf one's are stuck.
+        until(lambda: _sample(server, "hgv_inter_token_latency_seconds_count") > 100_000)
         server.signal()
         began = time.monotonic()
 
@@ -137,6 +142,33 @@ def test_neither_a_client_that_does_not_read_nor_one_that_does_not_send_holds_th
         assert (status, json.loads(body)["error"]["code"]) == (503, "draining")
         assert server.ended() == 0
         assert time.monotonic() - began < DRAIN_S + PROMISED_S
+        assert server.errors() == []
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["read slowly", "never read"])
+def test_an_answer_that_is_complete_and_not_read_has_the_same_time(tmp_path: Path, reads: bool) -> None:
+    """What the server has said is not yet what its client has heard; a client that does not read holds up no end."""
+    script = {"completions": [{"text": "many words " * 50, "tokens_per_delta": 50}]}
+    drain_s = 60.0 if reads else DRAIN_S
+    with (
+        ready(script, tmp_path, "--drain-s", f"{drain_s}", "--max-model-len", "1000000") as server,
+        Client(_port(server), receive_bytes=4096) as slow,
+    ):
+        slow.send(_post({**QUESTION, "max_tokens": 200_000, "ignore_eos": True}))
+        until(lambda: _sample(server, "hgv_generation_tokens_total") == 200_000)
+        until(lambda: _sample(server, "hgv_requests_in_flight") == 0)
+        server.signal()
+        began = time.monotonic()
+        server.until_said("shutting down")
+
+        if reads:
+            # More than connections get that have nothing to say.
+            time.sleep(2 * FLUSH_S)
+            status, _, body = slow.answer()
+            assert (status, json.loads(body)["usage"]["completion_tokens"]) == (200, 200_000)
+            began = time.monotonic()
+        assert server.ended() == 0
+        assert time.monotonic() - began < (0 if reads else drain_s) + PROMISED_S
         assert server.errors() == []
 
 
@@ -194,6 +226,12 @@ def test_an_end_that_hangs_is_cut_short(end: str) -> None:
 
 def _port(server: SupervisedServer) -> int:
     return int(server.url.rsplit(":", 1)[1])
+
+
+def _sample(server: SupervisedServer, name: str) -> float:
+    """One figure of `/metrics`."""
+    (line,) = (line for line in server.get("/metrics").text.splitlines() if line.startswith(f"{name} "))
+    return float(line.split(" ")[1])
 
 
 def _post(body: dict[str, Any]) -> bytes:
