@@ -16,6 +16,7 @@ from benchmarks.images.renderer import PACKAGES, quieten, rendered, renderer
 from benchmarks.images.side import Round, serve
 from benchmarks.machine import versions
 from huatuo_server.admission.budget import Budget
+from huatuo_server.admission.flow import Claimant, Flow
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.cache import PictureCache
@@ -31,7 +32,7 @@ from huatuo_server.settings import Settings
 from huatuo_server.tokenizer import Tokenizer
 from tests import golden
 
-TENANT = "benchmark"
+CLAIMANT = Claimant(Flow("benchmark", "routine"), "benchmark")
 SETTINGS = Settings()
 """The defaults; only the number of workers and the cache are the benchmark's own."""
 
@@ -59,7 +60,7 @@ class Ours:
         """A tensor of shape (3, 336, 336), normalised."""
         source = Base64.of_data_url(url, param="image_url")
         with await asyncio.to_thread(_file, source) as content:
-            picture = await self._preparation.picture(content, WHOLE, TENANT, self._card)
+            picture = await self._preparation.picture(content, WHOLE, CLAIMANT, self._card)
         prompt = {
             "prompt_token_ids": [self._placeholder],
             "multi_modal_data": {"image": [picture.pixels]},

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from huatuo_server.admission.capacity import Capacity
-from huatuo_server.admission.fair_queue import FairQueue, Flow
+from huatuo_server.admission.fair_queue import FairQueue
+from huatuo_server.admission.flow import Flow
 
 CAPACITY = Capacity(num_seqs=64, kv_tokens=1_000_000, block_tokens=16, context_tokens=32_768)
 """Its sequences are what there is too little of."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 
 from huatuo_server.admission.budget import Budget
+from huatuo_server.admission.flow import Claimant
 
 
 class Body:
     """A request's body and its part of the budget; both go as soon as nobody needs them."""
 
-    def __init__(self, budget: Budget) -> None:
-        self.reserved = budget.reservation()
+    def __init__(self, budget: Budget, claimant: Claimant) -> None:
+        self.reserved = budget.reservation(claimant)
         self.received = bytearray()
 
     def take(self) -> bytearray:

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 
 from huatuo_server.admission.budget import Budget
+from huatuo_server.admission.flow import Claimant
 from huatuo_server.admission.gate import Gate
 from huatuo_server.errors import ImageWorkersFailed, InternalError, RequestError
 from huatuo_server.families import PicturePolicy
@@ -59,25 +60,26 @@ class Preparation:
         self._secret = secret
         self._metrics = metrics
 
-    async def picture(self, content: Content, view: View, tenant: str, card: ModelCard) -> Picture:
+    async def picture(self, content: Content, view: View, claimant: Claimant, card: ModelCard) -> Picture:
         """What the model sees. Raises RequestError."""
+        tenant = claimant.flow.tenant
         key = identity(content.sha256, asked(view), card.family.name, self._secret, tenant)
         kept = self._cache.get(tenant, key)
         self._metrics.image_cache.labels("miss" if kept is None else "hit").inc()
         if kept is not None:
             return kept
         num_forgotten = self._cache.num_forgotten
-        reply = await self._work(content, Prepare(view, self._bounds, card.family.picture))
+        reply = await self._work(content, Prepare(view, self._bounds, card.family.picture), claimant)
         picture = self._picture_of(reply, content.sha256, tenant, card)
         if self._cache.num_forgotten == num_forgotten:
             self._cache.put(tenant, key, picture)
         return picture
 
     async def rendering(
-        self, content: Content, view: View, card: ModelCard, max_side: int | None, form: Form
+        self, content: Content, view: View, claimant: Claimant, card: ModelCard, max_side: int | None, form: Form
     ) -> tuple[bytes, ImageProvenance]:
         """A PNG for people. max_side: pixels, None for what the model sees. Raises RequestError."""
-        reply = await self._work(content, Render(view, self._bounds, card.family.picture, max_side, form))
+        reply = await self._work(content, Render(view, self._bounds, card.family.picture, max_side, form), claimant)
         tokens = card.tokens_per_image if max_side is None else None
         return reply.payload, _provenance(reply, content.sha256, tokens)
 
@@ -93,13 +95,13 @@ class Preparation:
         """The file was deleted: what was made of it goes as well."""
         self._cache.forget(tenant, sha256)
 
-    async def _work(self, content: Content, job: Prepare | Render) -> Reply:
+    async def _work(self, content: Content, job: Prepare | Render, claimant: Claimant) -> Reply:
         """The header first, and a place among the pixels in flight; then the whole."""
         began = self._metrics.clock()
-        header = (await self._workers.run(content, Inspect(self._bounds, job.view.frame))).facts
+        header = (await self._workers.run(content, Inspect(self._bounds, job.view.frame), claimant.flow)).facts
         inspected = self._metrics.clock()
         num_pixels = int(header["width"]) * int(header["height"])
-        reply = await asyncio.shield(await self._begin(content, job, num_pixels))
+        reply = await asyncio.shield(await self._begin(content, job, num_pixels, claimant))
         self._metrics.image_bytes.inc(content.num_bytes)
         self._metrics.image_pixels.inc(num_pixels)
         seconds = {stage: float(reply.seconds[stage]) for stage in STAGES & reply.seconds.keys()}
@@ -108,12 +110,14 @@ class Preparation:
             self._metrics.image_stage.labels(stage).observe(spent)
         return reply
 
-    async def _begin(self, content: Content, job: Prepare | Render, num_pixels: int) -> asyncio.Task[Reply]:
+    async def _begin(
+        self, content: Content, job: Prepare | Render, num_pixels: int, claimant: Claimant
+    ) -> asyncio.Task[Reply]:
         """Once a worker has the job, its pixels are in work until it is done, whether or not anybody still waits."""
-        reserved = self._pixels.reservation()
+        reserved = self._pixels.reservation(claimant)
         reserved.grow_to(num_pixels)
         try:
-            await self._at_once.enter(num_pixels)
+            await self._at_once.enter(claimant.flow, num_pixels)
         except BaseException:
             reserved.release()
             raise
@@ -123,7 +127,7 @@ class Preparation:
             reserved.release()
 
         try:
-            task = await self._workers.begin(content, job)
+            task = await self._workers.begin(content, job, claimant.flow)
         except BaseException:
             give_back()
             raise

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from huatuo_server.admission.flow import Flow
+from huatuo_server.admission.gate import Gate
 from huatuo_server.errors import (
     ImageRefused,
     ImageTimeout,
@@ -64,6 +66,9 @@ DECODER_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE,
 
 EXIT_LIMIT_S = 5.0
 
+OURS = Flow("", "stat")
+"""The server's own jobs."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
@@ -98,15 +103,18 @@ class ImageWorkers:
         self._inspectors.warm()
         self._makers.warm()
 
-    async def run(self, content: Content, job: Job) -> Reply:
+    async def run(self, content: Content, job: Job, flow: Flow = OURS) -> Reply:
         """Do a job. Raises RequestError: the image's own faults, ImageTimeout, ImageWorkerDied, InternalError."""
         # A caller that goes away leaves the worker to finish: that costs less than a new process.
-        return await asyncio.shield(await self.begin(content, job))
+        return await asyncio.shield(await self.begin(content, job, flow))
 
-    async def begin(self, content: Content, job: Job) -> asyncio.Task[Reply]:
-        """Wait for a worker and hand it the job. The task goes on whoever waits for it; it raises as `run` does."""
+    async def begin(self, content: Content, job: Job, flow: Flow) -> asyncio.Task[Reply]:
+        """Wait in turn for a worker and hand it the job.
+
+        The task goes on whoever waits for it; it raises as `run` does.
+        """
         lane = self._inspectors if isinstance(job, Inspect) else self._makers
-        return await lane.begin(content, job)
+        return await lane.begin(content, job, flow)
 
     async def close(self) -> None:
         """End all of them at once; jobs at work fail."""
@@ -114,10 +122,10 @@ class ImageWorkers:
 
 
 class _Lane:
-    """Workers of one kind. Jobs wait in the order in which they came."""
+    """Workers of one kind. Whose jobs wait take turns."""
 
     def __init__(self, size: int, limits: WorkerLimits, events: WorkerEvents) -> None:
-        self._places = asyncio.Semaphore(size)
+        self._places = Gate(size)
         self._limits = limits
         self._events = events
         self._idle: list[_Worker] = []
@@ -126,13 +134,13 @@ class _Lane:
     def warm(self) -> None:
         self._idle.append(_Worker(self._limits))
 
-    async def begin(self, content: Content, job: Job) -> asyncio.Task[Reply]:
+    async def begin(self, content: Content, job: Job, flow: Flow) -> asyncio.Task[Reply]:
         """See ImageWorkers."""
-        await self._places.acquire()
+        await self._places.enter(flow)
         try:
             worker = self._hand_over(content, job)
         except BaseException:
-            self._places.release()
+            self._places.leave()
             raise
         self._events.busy(1)
         task = asyncio.create_task(self._finish(worker, _max_payload_bytes(job)), name="image worker")
@@ -175,7 +183,7 @@ class _Lane:
             raise lost.error from None
         finally:
             self._events.busy(-1)
-            self._places.release()
+            self._places.leave()
         return _understood(said, payload)
 
     def _forget(self, task: asyncio.Task[Reply]) -> None:

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from huatuo_server.admission.capacity import Capacity
-from huatuo_server.admission.fair_queue import FairQueue, Flow
+from huatuo_server.admission.fair_queue import FairQueue
+from huatuo_server.admission.flow import Flow
 from huatuo_server.lane import Lane
 
 

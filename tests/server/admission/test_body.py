@@ -6,7 +6,10 @@ import pytest
 
 from huatuo_server.admission.body import Body
 from huatuo_server.admission.budget import Budget
+from huatuo_server.admission.flow import Claimant, Flow
 from huatuo_server.errors import ServerBusy
+
+CLAIMANT = Claimant(Flow("a", "routine"), "1")
 
 
 def budget(limit: int = 100) -> Budget:
@@ -16,7 +19,7 @@ def budget(limit: int = 100) -> Budget:
 def test_a_body_gives_back_what_it_held_even_where_it_fails() -> None:
     """Bytes and budget go with the block."""
     bytes_in_flight = budget()
-    body = Body(bytes_in_flight)
+    body = Body(bytes_in_flight, CLAIMANT)
     body.reserved.grow_to(100)
     body.received += b"x" * 100
     with pytest.raises(ServerBusy), body:
@@ -28,7 +31,7 @@ def test_a_body_gives_back_what_it_held_even_where_it_fails() -> None:
 
 def test_a_body_is_taken_by_one_alone() -> None:
     """Whoever takes the bytes is the only one to hold them."""
-    with Body(budget()) as body:
+    with Body(budget(), CLAIMANT) as body:
         body.received += b"x"
         assert bytes(body.take()) == b"x"
         assert not body.take()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from huatuo_server.admission.capacity import Capacity
-from huatuo_server.admission.fair_queue import FairQueue, Flow
+from huatuo_server.admission.fair_queue import FairQueue
+from huatuo_server.admission.flow import Flow
 from huatuo_server.errors import DeadlineExceeded, ServerBusy
 from huatuo_server.lane import LANES, Lane
 from tests.server.admission.fair_queues import Scene, settled
@@ -87,7 +88,7 @@ async def test_a_small_request_does_not_pass_a_large_one() -> None:
     """The head that does not fit yet holds up those behind it: else it would wait for ever."""
     scene = Scene(engine(num_seqs=8, kv_tokens=1000))
     await scene.ask("a", 600)
-    large, small = await scene.ask("a", 500), await scene.ask("b", 100)
+    large, small = await scene.ask("a", 500), await scene.ask("a", 100)
 
     assert not large.inside
     assert not small.inside
@@ -245,7 +246,9 @@ async def test_a_full_queue_says_so_at_the_door() -> None:
 
 @on_a_loop
 async def test_a_newcomer_finds_a_place_in_front_of_a_noisy_tenant() -> None:
-    """One tenant alone gets half of the places, two a third each; other lanes are not touched by it."""
+    """One tenant alone gets half of the places, two a third each, and who has none gets one even if all are taken;
+    other lanes are not touched by it.
+    """
     scene = Scene(engine(num_seqs=1), max_waiting=12)
     await scene.ask("x")
 
@@ -254,6 +257,7 @@ async def test_a_newcomer_finds_a_place_in_front_of_a_noisy_tenant() -> None:
         return sum(each.error is None for each in asked)
 
     assert [await places(tenant) for tenant in "abcd"] == [6, 3, 2, 1]
+    assert [await places(tenant) for tenant in "efg"] == [1, 1, 1]
     assert (await scene.ask("a", lane="batch")).error is None
 
 
@@ -267,6 +271,22 @@ async def test_an_idle_engine_is_not_waited_for() -> None:
     for place in places:
         await place.enter(50, 50, None)
     assert scene.queue.num_running == 8
+
+
+@on_a_loop
+async def test_a_newcomer_finds_a_place_when_an_idle_engine_has_filled_up() -> None:
+    """One tenant prepares as many as were idle, then others fill the engine: whoever has no place still gets one."""
+    scene = Scene(engine(num_seqs=8), max_waiting=8)
+    places = [scene.queue.place(Flow("a", "routine")) for _ in range(8)]
+    for _ in range(8):
+        await scene.ask("c", lane="batch")
+
+    newcomers = [scene.queue.place(Flow(tenant, "routine")) for tenant in "bd"]
+
+    for tenant in "abd":
+        with pytest.raises(ServerBusy):
+            scene.queue.place(Flow(tenant, "routine"))
+    assert scene.queue.num_waiting("routine") == len(places + newcomers)
 
 
 @on_a_loop
@@ -479,3 +499,49 @@ def test_one_that_waits_is_told_as_soon_as_its_time_is_over() -> None:
 
     print(f"told after {came_after[0]:.3f} s; 0.2 s were given")
     assert 0.2 <= came_after[0] < 1.2
+
+
+# ---------------------------------------------------------------- what the engine reads at a time
+
+
+@on_a_loop
+async def test_where_stat_is_kept_room_for_others_prompts_are_read_a_few_at_a_time() -> None:
+    """A second picture of a batch goes in when the first has been read; stat does not wait for either."""
+    scene = Scene(engine(num_seqs=16), keeps_stat=True)
+    first, second = [await scene.ask("a", 750, "batch", prompt=700) for _ in range(2)]
+    short = await scene.ask("b", 100, "stat", prompt=50)
+    assert (first.inside, second.inside, short.inside) == (True, False, True)
+
+    await scene.end(first)
+
+    assert second.inside
+
+
+@on_a_loop
+async def test_what_was_read_makes_room_before_it_has_left() -> None:
+    """It is the first token that counts, and an abort before it."""
+    scene = Scene(engine(num_seqs=16), keeps_stat=True)
+    place = scene.queue.place(Flow("a", "batch"))
+    await place.enter(700, 50, None)
+    waiting = await scene.ask("a", 750, "batch", prompt=700)
+    assert not waiting.inside
+
+    place.first_token()
+    await settled()
+    assert waiting.inside
+
+    third = await scene.ask("a", 750, "batch", prompt=700)
+    assert waiting.task is not None
+    waiting.task.cancel()
+    await settled()
+    assert third.inside
+
+
+@on_a_loop
+async def test_without_stat_keys_nobody_waits_for_others_to_be_read() -> None:
+    """What is kept for nobody is lost to all."""
+    scene = Scene(engine(num_seqs=16))
+
+    asked = [await scene.ask("a", 750, "batch", prompt=700) for _ in range(8)]
+
+    assert all(one.inside for one in asked)

@@ -119,7 +119,7 @@ def test_nobody_starves(capacity: Capacity, keeps_stat: bool, crowd: list[tuple[
 
 @given(st.lists(st.integers(100, 700), min_size=2, max_size=4), st.integers(20, 60))
 def test_tenants_that_always_wait_share_tokens_equally(sizes: list[int], num_entered: int) -> None:
-    """Within a quantum and a request, each with its own size of request, from the first one on."""
+    """Within a quantum and two requests, each with its own size of request, from the first one on."""
 
     async def scene() -> Counter[str]:
         shared = Scene(Capacity(num_seqs=4, kv_tokens=10_000, block_tokens=1, context_tokens=700))
@@ -138,4 +138,5 @@ def test_tenants_that_always_wait_share_tokens_equally(sizes: list[int], num_ent
 
     taken = asyncio.run(scene())
 
-    assert max(taken.values()) - min(taken.values()) <= QUANTUM + max(sizes)
+    # Shreedhar and Varghese's bound for a quantum that is smaller than a request.
+    assert max(taken.values()) - min(taken.values()) <= QUANTUM + 2 * max(sizes)

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from huatuo_server.admission.flow import Flow
 from huatuo_server.errors import ImageRefused, ImageTimeout, ImageWorkerDied, InvalidImage, RequestError
 from huatuo_server.families import PicturePolicy
 from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.content import Content
 from huatuo_server.images.job import Inspect, Job, Prepare, Reply
 from huatuo_server.images.prepare import prepare
-from huatuo_server.images.workers import ImageWorkers, WorkerEvents, WorkerLimits
+from huatuo_server.images.workers import OURS, ImageWorkers, WorkerEvents, WorkerLimits
 from huatuo_server.protocol.view import WHOLE
 from tests import golden
 from tests.server.images import worker_processes
@@ -51,9 +52,9 @@ class Pool:
         self.busy += change
         self._begun.set()
 
-    async def do(self, data: bytes = SMALL, job: Job = PICTURE) -> Reply:
+    async def do(self, data: bytes = SMALL, job: Job = PICTURE, flow: Flow = OURS) -> Reply:
         with Content([data]) as content:
-            return await self.workers.run(content, job)
+            return await self.workers.run(content, job, flow)
 
     async def at_work(self, data: bytes = SMALL) -> asyncio.Task[Reply]:
         """A job that a worker has, which is stopped so that it cannot finish."""
@@ -324,6 +325,34 @@ def test_more_pictures_than_workers_wait_their_turn() -> None:
 
             assert len({reply.payload for reply in replies}) == 1
             assert len(worker_processes.pids()) == 1
+
+    run(work())
+
+
+@pytest.mark.parametrize("job", [PICTURE, Inspect(Bounds())], ids=["pictures", "headers"])
+def test_who_waits_for_a_worker_takes_turns(job: Job) -> None:
+    """Stat first, then the tenants by turns, however many one of them brought before."""
+
+    async def work() -> None:
+        async with pool() as workers:
+            await workers.do(job=job)
+            worker_processes.signal_all(signal.SIGSTOP)
+            flows = [Flow("a", "batch")] * 4 + [Flow("b", "batch"), Flow("a", "stat")]
+            ended: list[Flow] = []
+            tasks = []
+
+            async def one(flow: Flow) -> None:
+                await workers.do(job=job, flow=flow)
+                ended.append(flow)
+
+            for flow in flows:
+                tasks.append(asyncio.create_task(one(flow)))
+                await asyncio.sleep(0)
+            worker_processes.signal_all(signal.SIGCONT)
+            await asyncio.gather(*tasks)
+
+            assert ended[:2] == [Flow("a", "batch"), Flow("a", "stat")]
+            assert ended.index(Flow("b", "batch")) <= 3
 
     run(work())
 
