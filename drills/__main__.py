@@ -1,4 +1,7 @@
-"""`python -m drills [--short] [NAME ...]`: a line of JSON for each drill, exit 1 where a promise was broken."""
+"""`python -m drills [--short] [NAME ...]`: a line of JSON for each drill, then a table of what was promised and kept.
+
+Exit 1 where a promise was broken.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from benchmarks.machine import machine
 from drills import (
@@ -28,7 +31,7 @@ from drills import (
     stat_latency,
 )
 from drills.poison import drill as poison
-from drills.report import Drill
+from drills.report import Drill, Measured, Report, is_kept
 
 DRILLS: Mapping[str, Drill] = {
     "busy_images": busy_images.drill,
@@ -56,10 +59,21 @@ DRILLS: Mapping[str, Drill] = {
 def main() -> int:
     """Exit code."""
     options = _options()
-    return max(_run(name, options.short) for name in options.names or DRILLS)
+    reports = {name: _run(name, options.short) for name in options.names or DRILLS}
+    print("\n".join(_table(reports)))
+    return 1 if any(report.broken for report in reports.values()) else 0
 
 
-def _run(name: str, short: bool) -> int:
+def _table(reports: Mapping[str, Report]) -> Iterator[str]:
+    """What was promised and measured, as Markdown."""
+    yield from ("| drill | promised | measured | kept |", "|---|---|---|---|")
+    for name, report in reports.items():
+        for promise, outcome in report.promises.items():
+            said = outcome.said if isinstance(outcome, Measured) else ""
+            yield f"| {name} | {promise} | {said} | {'yes' if is_kept(outcome) else '**NO**'} |"
+
+
+def _run(name: str, short: bool) -> Report:
     began = time.monotonic()
     report = DRILLS[name](short)
     line = {
@@ -71,7 +85,7 @@ def _run(name: str, short: bool) -> int:
         "took_s": round(time.monotonic() - began, 1),
     }
     print(json.dumps(line), flush=True)
-    return 1 if report.broken else 0
+    return report
 
 
 def _options() -> argparse.Namespace:

@@ -22,7 +22,7 @@ from drills.exchange import Exchange, exchanged
 from drills.http import CHAT, exchange, get, post
 from drills.page import Page
 from drills.question import question
-from drills.report import Report, broken
+from drills.report import Measured, Promises, Report, at_most
 from huatuo_server.child_processes import Descendants
 from tests import golden
 from tests.service.real import MODEL, START_LIMIT_S
@@ -156,12 +156,14 @@ def _report(
         "exit_s": round(exited - at, 2),
         "left": left,
     }
-    promises = {
+    promises: Promises = {
         f"every stream ends in an error event, {fault.code}": all(one.code == fault.code for one in exchanges),
         "no stream looks finished": not any(one.finish_reason for one in exchanges),
-        f"every stream is told within {fault.told_s:g} s": max(told) <= fault.told_s,
+        f"every stream is told within {fault.told_s:g} s": at_most(max(told), fault.told_s, " s"),
         f"readiness falls within {fault.told_s:g} s": fell is not None and fell - at <= fault.told_s,
-        f"the process exits with 1 within {EXIT_LIMIT_S:g} s of that": code == 1 and after_told_s <= EXIT_LIMIT_S,
+        f"the process exits with 1 within {EXIT_LIMIT_S:g} s of that": Measured(
+            f"{after_told_s:.1f} s", code == 1 and after_told_s <= EXIT_LIMIT_S
+        ),
         "nothing is left behind": not left,
     }
-    return Report(figures, broken(promises))
+    return Report(figures, promises)

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure, as people read it, and whether it keeps its promise."""
+
+    said: str
+    kept: bool
+
+
+Promises = Mapping[str, bool | Measured]
+"""A sentence -> whether it was kept, with the figure where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """figures: of JSON's types. broken: a sentence for every promise that was not kept."""
+    """figures: of JSON's types."""
 
     figures: dict[str, Any]
-    broken: tuple[str, ...]
+    promises: Promises
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The promises that were not kept."""
+        return tuple(promise for promise, outcome in self.promises.items() if not is_kept(outcome))
 
 
 class Drill(Protocol):
@@ -22,9 +39,19 @@ class Drill(Protocol):
     def __call__(self, short: bool) -> Report: ...
 
 
-def broken(promises: dict[str, bool]) -> tuple[str, ...]:
-    """Those that do not hold."""
-    return tuple(promise for promise, holds in promises.items() if not holds)
+def is_kept(outcome: bool | Measured) -> bool:
+    """With or without a figure."""
+    return outcome.kept if isinstance(outcome, Measured) else outcome
+
+
+def at_most(value: float, limit: float, unit: str = "") -> Measured:
+    """unit: behind the figure, such as " s"."""
+    return Measured(f"{value:.3g}{unit}", value <= limit)
+
+
+def at_least(value: float, limit: float, unit: str = "") -> Measured:
+    """As `at_most`."""
+    return Measured(f"{value:.3g}{unit}", value >= limit)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -27,7 +27,7 @@ from drills.http import CHAT, exchange, get, post
 from drills.poison import cases, known
 from drills.poison.cases import Poison
 from drills.question import picture, question
-from drills.report import Report, broken, percentile
+from drills.report import Promises, Report, at_least, percentile
 from tests import golden
 from tests.service.real import MODEL, serving
 
@@ -156,14 +156,14 @@ def _report(
         "wrong": len(wrong),
         "first_wrong": [_shown(fate) for fate in wrong[:NUM_SHOWN]],
     }
-    promises = {
-        f"there are {MIN_CASES} different cases": len(fates) >= MIN_CASES,
-        f"{MIN_REACHED:.0%} of them reach the engine": reached >= MIN_REACHED,
+    promises: Promises = {
+        f"there are {MIN_CASES} different cases": at_least(len(fates), MIN_CASES),
+        f"{MIN_REACHED:.0%} of them reach the engine": at_least(reached, MIN_REACHED),
         "no 5xx, no connection without an answer, no refusal without an error body": not wrong,
         "the neighbour's answers are the same bytes": not different and len(neighbour.answers) > 1,
         "the server is ready afterwards": ready == 200,
     }
-    return Report(figures, broken(promises))
+    return Report(figures, promises)
 
 
 def _shown(fate: Fate) -> str:
