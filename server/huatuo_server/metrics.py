@@ -102,7 +102,7 @@ class Metrics:
             "hgv_rejections_total",
             "Requests turned away before the engine, or cut off for not reading, by reason: bytes_in_flight, "
             "pixels_in_flight, queue_full, requests_per_min, tokens_per_min, images_per_min, max_concurrent, "
-            "send_timeout, or an error's code.",
+            "send_timeout, evicted (a connection, to make room), or an error's code.",
             "reason",
         )
         self.workers_busy = Gauge("hgv_image_workers_busy", "Image workers at work.", registry=registry)

@@ -15,9 +15,10 @@ from itertools import islice
 
 from huatuo_server.admission.body import Body
 from huatuo_server.admission.budget import Budget
-from huatuo_server.admission.fair_queue import FairQueue, Flow, Place
+from huatuo_server.admission.fair_queue import FairQueue, Place
+from huatuo_server.admission.flow import Claimant, Flow
 from huatuo_server.answer_text import Ending, Piece, answer_text
-from huatuo_server.audit import AuditLog
+from huatuo_server.audit import AuditLog, AuditUnanswered
 from huatuo_server.caller import Caller
 from huatuo_server.engine.base import FinishReason, PromptImage, Sampling
 from huatuo_server.errors import AuditFailed, ModelNotFound, RequestError
@@ -37,8 +38,9 @@ from huatuo_server.protocol.image_source import ImageRequest
 from huatuo_server.protocol.provenance import ImageProvenance
 from huatuo_server.protocol.render_request import parse_render_request
 from huatuo_server.pulse import Awaited
+from huatuo_server.read_ahead import read_ahead
 from huatuo_server.responses import Heading, chunks, completion
-from huatuo_server.sampling import Room, refuse_endless_text, sampling_for
+from huatuo_server.sampling import PIECE_CHARS, Room, length, refuse_endless_text, sampling_for
 from huatuo_server.served_model import ServedModel
 from huatuo_server.startup import Startup
 from huatuo_server.store import Store
@@ -122,6 +124,11 @@ class Call:
         """Where it waits for its turn."""
         return Flow(self.caller.tenant, self.caller.lane)
 
+    @property
+    def claimant(self) -> Claimant:
+        """Who holds what is in flight for it."""
+        return Claimant(self.flow, self.engine_id)
+
 
 async def answer(
     service: Service, model: ServedModel, body: Body, call: Call
@@ -133,7 +140,8 @@ async def answer(
     card, context = model.card, model.engine.facts.max_model_len
     request = parse_chat_request(body.take(), max_images=service.limits.max_images, vocab_size=card.vocab_size)
     _require_model(request, service.model_name)
-    refuse_endless_text(request, context)
+    if length(request) > PIECE_CHARS:
+        await asyncio.to_thread(refuse_endless_text, request, context, card.tokenizer)
     call.use.images(sum(len(message.images) for message in request.messages))
     place = call.held.enter_context(service.queue.place(call.flow))
     pictures = await _pictures(request, service, card, call)
@@ -148,7 +156,8 @@ async def answer(
     call.entered, call.prompt_tokens = True, room.prompt
     deltas = model.engine.generate(prompt, sampling, call.engine_id, priority=LANES.index(call.caller.lane))
     ending = Ending(request.stop, request.min_tokens or 0, card.eos_token_ids)
-    pieces = _metered(answer_text(deltas, card.tokenizer.text_decoder(), ending), call, place, service.startup.awaited)
+    text = answer_text(deltas, card.tokenizer.text_decoder(), ending)
+    pieces = read_ahead(_metered(text, call, place, service.startup.awaited))
     heading = Heading(
         id=f"chatcmpl-{call.id}",
         created=int(time.time()),
@@ -195,8 +204,9 @@ async def put_on_record(
     call.on_record = True
     try:
         await service.audit.record(event)
-    except AuditFailed:
-        call.on_record = False
+    except AuditFailed as error:
+        # One that may be written needs its end as well.
+        call.on_record = isinstance(error, AuditUnanswered)
         raise
 
 
@@ -207,7 +217,7 @@ async def rendering(service: Service, model: ServedModel, body: Body, call: Call
     async with _content(request.image, service, call) as content:
         await put_on_record(service, call, model, [content.sha256])
         return await service.preparation.rendering(
-            content, request.image.view, model.card, request.max_side, request.form
+            content, request.image.view, call.claimant, model.card, request.max_side, request.form
         )
 
 
@@ -233,7 +243,7 @@ async def _given_up(tasks: Sequence[asyncio.Task[Picture]]) -> None:
 
 async def _picture(image: ImageRequest, service: Service, card: ModelCard, call: Call) -> Picture:
     async with _content(image, service, call) as content:
-        return await service.preparation.picture(content, image.view, call.tenant, card)
+        return await service.preparation.picture(content, image.view, call.claimant, card)
 
 
 @asynccontextmanager
@@ -241,7 +251,7 @@ async def _content(image: ImageRequest, service: Service, call: Call) -> AsyncIt
     """An image's file, for as long as it is needed; whatever is wrong with the image is told with its path."""
     try:
         with (
-            service.bytes_in_flight.reservation() as held,
+            service.bytes_in_flight.reservation(call.claimant) as held,
             await service.sources.read(image.source, call.tenant, call.meter.stage, held.grow_to) as content,
         ):
             yield content
@@ -270,9 +280,6 @@ async def _metered(
                     call.meter.tokens(len(piece.token_ids))
                     call.completion_tokens += len(piece.token_ids)
                 call.finish_reason = piece.finish_reason
-                if piece.finish_reason is not None:
-                    # Not when the client has read it: the engine has room now.
-                    place.leave(call.completion_tokens)
                 yield piece
     finally:
         # An answer that was cut off has used its tokens too.
@@ -280,8 +287,6 @@ async def _metered(
 
 
 async def _next(pieces: AsyncGenerator[Piece, None], awaited: Awaited) -> Piece | None:
-    """None after the last one. Only in here does a request wait for the engine: a client that does not read is no
-    hang.
-    """
+    """None after the last one. Only in here does a request wait for the engine."""
     with awaited.one_more():
         return await anext(pieces, None)

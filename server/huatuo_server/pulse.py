@@ -21,13 +21,18 @@ from huatuo_server.served_model import ServedModel
 
 log = logging.getLogger(__name__)
 
+SLEPT_S = 2.0
+"""Between two beats, of which there are several a second: then this process did not run itself (a container that was
+paused, swap), and what it did not see is no sign of the engine's.
+"""
+
 CANARY = Message(role="user", text="Are you there?")
 CANARY_SAMPLING = Sampling(max_tokens=1)
 CANARY_SALT = "canary"
 
 
 class Awaited:
-    """How many requests wait for the engine's next word; one whose client does not read waits for the client."""
+    """How many requests wait for the engine's next word."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -70,7 +75,7 @@ class Pulse:
         self._hang_s = hang_s
         self._clock = clock
         self._busy_since: float | None = None
-        self._idle_since = clock()
+        self._idle_since = self._beat_at = self._woke_at = clock()
         self._canary: asyncio.Task[None] | None = None
         self._numbers = itertools.count()
 
@@ -79,7 +84,7 @@ class Pulse:
         """For how long an engine with work has shown no progress; 0 while it is idle."""
         if self._busy_since is None:
             return 0.0
-        return max(0.0, self._clock() - max(self._busy_since, self._engine.last_progress))
+        return max(0.0, self._clock() - max(self._busy_since, self._woke_at, self._engine.last_progress))
 
     def beat(self) -> None:
         """To be called several times a second, from the event loop.
@@ -88,6 +93,9 @@ class Pulse:
         """
         self._collect()
         now = self._clock()
+        if now - self._beat_at > SLEPT_S:
+            self._woke_at = now
+        self._beat_at = now
         if self._num_awaited() > 0 or self._canary is not None:
             self._busy_since = now if self._busy_since is None else self._busy_since
         elif self._busy_since is not None:

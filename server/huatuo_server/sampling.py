@@ -10,9 +10,13 @@ from huatuo_server.errors import ContextLengthExceeded
 from huatuo_server.families import SamplingDefaults
 from huatuo_server.prompt import prompt_length
 from huatuo_server.protocol.chat_request import ChatRequest
+from huatuo_server.tokenizer import Tokenizer
 
 MAX_CHARS_PER_TOKEN = 256
 """No piece of the vocabularies that we serve spells more; the longest of Qwen2's are runs of 128 blanks."""
+
+PIECE_CHARS = 16 * 1024
+"""Text of at most so many characters is not worth a look before it is made into tokens."""
 
 Number = TypeVar("Number", int, float)
 
@@ -47,15 +51,33 @@ class Room:
         return self.context - self.prompt
 
 
-def refuse_endless_text(request: ChatRequest, context: int) -> None:
-    """Raises ContextLengthExceeded for text that cannot fit, before time and memory go into its tokens."""
-    num_chars = sum(len(message.text) for message in request.messages)
+def length(request: ChatRequest) -> int:
+    """Characters of all messages."""
+    return sum(len(message.text) for message in request.messages)
+
+
+def refuse_endless_text(request: ChatRequest, context: int, tokenizer: Tokenizer) -> None:
+    """Raises ContextLengthExceeded for text that cannot fit, before all of it is made into tokens.
+
+    Long text is looked at in pieces, up to the one that is too much. A cut may fall into a token, and make as many of
+    it as it has characters.
+    """
+    num_chars, num_tokens = length(request), 0
     if num_chars > context * MAX_CHARS_PER_TOKEN:
-        raise ContextLengthExceeded(
-            f"The messages hold {num_chars} characters, which cannot fit the model's context of {context} tokens: "
-            "shorten the text.",
-            param="messages",
-        )
+        raise _too_long(num_chars, context)
+    for message in request.messages:
+        for begin in range(0, len(message.text), PIECE_CHARS):
+            num_tokens += len(tokenizer.encode(message.text[begin : begin + PIECE_CHARS])) - MAX_CHARS_PER_TOKEN
+            if num_tokens > context:
+                raise _too_long(num_chars, context)
+
+
+def _too_long(num_chars: int, context: int) -> ContextLengthExceeded:
+    return ContextLengthExceeded(
+        f"The messages hold {num_chars} characters, which cannot fit the model's context of {context} tokens: "
+        "shorten the text.",
+        param="messages",
+    )
 
 
 def sampling_for(request: ChatRequest, defaults: SamplingDefaults, room: Room) -> tuple[Sampling, int | None]:

@@ -7,13 +7,14 @@ import json
 import re
 import shlex
 from dataclasses import fields
+from pathlib import Path
 
 from huatuo_server.caller import SCOPES
 from huatuo_server.command import keys
 from huatuo_server.lane import LANES
 from huatuo_server.tenants import keyring
 from huatuo_server.tenants.key import LIMITS, Key
-from huatuo_server.tenants.key_file import _keys
+from huatuo_server.tenants.key_file import KeyFile
 from tests.docs.markdown import ROOT, blocks, code_words, section, table
 
 KEYS = ROOT / "docs" / "keys.md"
@@ -59,11 +60,16 @@ def test_the_commands_are_understood() -> None:
         assert parser().parse_args(shlex.split(command)).keys_file == "keys.jsonl"
 
 
-def test_the_line_of_the_file_is_a_key() -> None:
+def test_the_line_of_the_file_is_a_key(tmp_path: Path) -> None:
     """The example is read as it stands."""
     (line,) = blocks(KEYS, "json")
 
-    (key,) = _keys(line.encode())
+    file = tmp_path / "keys.jsonl"
+    file.write_text(line, encoding="utf-8")
+    file.chmod(0o600)
+
+    (key,) = KeyFile(file).read().keys
+
     assert json.loads(line)["id"] == key.id
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from huatuo_server.errors import InvalidImage, InvalidRequest
+from huatuo_server.errors import BodyTooLarge, InvalidImage, InvalidRequest
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
 from huatuo_server.protocol.data_url import PIECE_CHARS, Base64
 from huatuo_server.protocol.payloads import MAX_PAYLOADS, MIN_BYTES, Payloads
@@ -117,3 +117,30 @@ def test_padding_at_a_seam_is_not_an_end() -> None:
 
     with pytest.raises(InvalidImage):
         list(Base64(first + "AAAA").content())
+
+
+def test_php_s_slashes_do_not_make_a_payload_a_text() -> None:
+    """`json_encode` escapes each of them, in the media type too; a large image is still set aside."""
+    content = bytes(range(256)) * 40_000
+    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    body = json.dumps({"image": {"type": "image_url", "image_url": {"url": url}}}).replace("/", "\\/").encode()
+    payloads = Payloads()
+
+    short = payloads.set_aside(body)
+
+    assert len(short) < 500
+    assert payloads.left_over
+
+
+def test_texts_larger_than_any_prompt_are_not_parsed() -> None:
+    """Escaped text costs the event loop most: 413 before it is looked at, whether it is a text or hides in one."""
+    text = "\\u4e2d" * 1_000_000
+    hidden = "data:image/png;base64," + "A" * 20_000_000
+
+    for content in (text, hidden):
+        with pytest.raises(BodyTooLarge):
+            parse_chat_request(
+                f'{{"model": "m", "messages": [{{"role": "user", "content": "{content}"}}]}}'.encode(),
+                max_images=6,
+                vocab_size=100,
+            )

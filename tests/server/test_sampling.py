@@ -10,6 +10,8 @@ from huatuo_server.errors import ContextLengthExceeded
 from huatuo_server.families import SamplingDefaults
 from huatuo_server.protocol.chat_request import ChatMessage, ChatRequest
 from huatuo_server.sampling import MAX_CHARS_PER_TOKEN, Room, refuse_endless_text, sampling_for
+from huatuo_server.tokenizer import Tokenizer
+from tests.service.served import golden_card
 
 DEFAULTS = SamplingDefaults()
 PIXELS = np.zeros((2, 2, 3), np.uint8)
@@ -80,7 +82,28 @@ def test_a_prompt_that_leaves_no_room_is_refused_with_the_figures() -> None:
 
 def test_endless_text_is_refused_before_it_is_tokenised() -> None:
     """No vocabulary of ours could make it fit; one character less may be tried."""
-    refuse_endless_text(request("x" * (10 * MAX_CHARS_PER_TOKEN)), context=10)
+    tokenizer = golden_card().tokenizer
+    refuse_endless_text(request("x" * 8), context=10, tokenizer=tokenizer)
 
     with pytest.raises(ContextLengthExceeded, match="2561 characters"):
-        refuse_endless_text(request("x" * (10 * MAX_CHARS_PER_TOKEN + 1)), context=10)
+        refuse_endless_text(request("x" * (10 * MAX_CHARS_PER_TOKEN + 1)), context=10, tokenizer=tokenizer)
+
+
+def test_only_as_much_of_a_long_text_is_made_into_tokens_as_shows_that_it_is_too_long() -> None:
+    """A megabyte costs what some pages cost; text that fits is not refused, however it is cut."""
+    tokenizer = golden_card().tokenizer
+    seen: list[int] = []
+
+    class Counting(Tokenizer):
+        def encode(self, text: str) -> list[int]:
+            seen.append(len(text))
+            return tokenizer.encode(text)
+
+    counting = Counting.__new__(Counting)
+    with pytest.raises(ContextLengthExceeded):
+        refuse_endless_text(request("one two " * 125_000), context=4096, tokenizer=counting)
+    num_seen = sum(seen)
+    fitting = "word " * 4000
+    refuse_endless_text(request(fitting), context=len(tokenizer.encode(fitting)), tokenizer=tokenizer)
+
+    assert num_seen <= 64 * 1024

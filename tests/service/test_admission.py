@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 
 from huatuo_server.engine.scripted import Completion
-from tests.service.served import Served, ask, scripted_engine, served
+from huatuo_server.images import preparation
+from huatuo_server.lane import Lane
+from huatuo_server.tenants.key import new_secret
+from huatuo_server.tenants.key_file import KeyFile
+from tests.server.images import worker_processes
+from tests.server.tenants.keys import key
+from tests.service.served import Served, ask, image_part, scripted_engine, served
 from tests.service.supervised import until
 
 SLOW = Completion(text="word " * 40, delay_s=0.01)
@@ -31,6 +42,27 @@ def asking(server: Served, count: int, **fields: object) -> Iterator[list[int]]:
     yield statuses
     for thread in threads:
         thread.join()
+
+
+class Tenants:
+    """Keys in a file, and who has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "keys.jsonl"
+        self._number = 0
+
+    def add(self, tenant: str, lane: Lane = "routine", **limits: int) -> dict[str, str]:
+        """The header that a new key is sent in."""
+        self._number += 1
+        secret = new_secret()
+        fields: dict[str, Any] = {"tenant": tenant, "lane": lane, **limits}
+        KeyFile(self.path).add(key(self._number, secret=secret, **fields))
+        return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture
+def tenants(tmp_path: Path) -> Tenants:
+    return Tenants(tmp_path)
 
 
 def waiting(server: Served) -> float:
@@ -80,6 +112,77 @@ def test_a_full_queue_says_so_at_once_and_when_to_come_back() -> None:
     assert headers["x-ratelimit-reset-requests"] == f"{headers['retry-after']}s"
     assert rejections == 1
     assert statuses == [504, 504]
+
+
+def test_a_full_queue_leaves_a_keys_own_limits_to_its_headers(tenants: Tenants) -> None:
+    """429 with what the key has left; of limits that it has not, the queue's are told. Retry-After is the queue's."""
+    limited, free = tenants.add("a", requests_per_min=100), tenants.add("a")
+    engine = scripted_engine(SILENT, max_num_seqs=1)
+    settings: dict[str, Any] = {"max_waiting": 2, "request_timeout_s": 5, "keys_file": tenants.path}
+    with served(engine, **settings) as server, ThreadPoolExecutor(2) as pool:
+        statuses = [pool.submit(server.post, ask(), headers=free) for _ in range(2)]
+        until(lambda: waiting(server) == 1)
+        refused = {name: server.post(ask(), headers=who) for name, who in (("limited", limited), ("free", free))}
+
+    told = {name: answer.headers["x-ratelimit-limit-requests"] for name, answer in refused.items()}
+    assert [answer.status_code for answer in refused.values()] == [429, 429]
+    assert told == {"limited": "100", "free": "2"}
+    assert refused["limited"].headers["x-ratelimit-remaining-requests"] == "99"
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused.values())
+    assert [status.result().status_code for status in statuses] == [504, 504]
+
+
+def test_one_tenants_bodies_leave_room_for_anothers(tenants: Tenants) -> None:
+    """However many it sends, half of the bytes in flight stay free; its own later ones are told so."""
+    noisy, newcomer = tenants.add("noisy", "batch"), tenants.add("newcomer")
+    limits: dict[str, Any] = {"max_body_bytes": 10_000, "max_bytes_in_flight": 40_000, "max_image_bytes": 1000}
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: {noisy['Authorization']}\r\n"
+    with served(keys_file=tenants.path, **limits) as server, ExitStack() as clients:
+        for number in range(1, 4):
+            slow = clients.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            slow.sendall(f"{head}Content-Length: 7000\r\n\r\n".encode() + b" " * 6900)
+            until(lambda number=number: server.metric("hgv_requests_in_flight") == number)  # type: ignore[misc]
+
+        refused = server.post(ask("word " * 100), headers=noisy)
+        answered = server.post(ask("word " * 1900), headers=newcomer)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "server_busy")
+    assert "of one tenant" in refused.json()["error"]["message"]
+    assert answered.status_code == 200
+
+
+@pytest.mark.parametrize(("image_workers", "pixels_at_once"), [(1, 20_000_000), (2, 1)], ids=["workers", "pixels"])
+def test_a_stat_picture_goes_before_all_that_wait(
+    tenants: Tenants, monkeypatch: pytest.MonkeyPatch, image_workers: int, pixels_at_once: int
+) -> None:
+    """Behind the one that is in work, and before the five of a batch, whether workers or pixels are short."""
+    monkeypatch.setattr(preparation, "PIXELS_AT_ONCE", pixels_at_once)
+    batch, stat = tenants.add("crowd", "batch"), tenants.add("ward", "stat")
+    answered: list[str] = []
+
+    def picture(name: str, who: dict[str, str]) -> None:
+        status = server.post(ask([image_part("ct_128_gray.png")]), headers=who).status_code
+        answered.append(f"{name} {status}")
+
+    with served(image_workers=image_workers, keys_file=tenants.path) as server, ThreadPoolExecutor(8) as pool:
+        # The later one makes pictures, the first one reads headers.
+        maker = worker_processes.pids()[-1]
+        os.kill(maker, signal.SIGSTOP)
+        for number, (name, who) in enumerate([("batch", batch)] * 6 + [("stat", stat)], 1):
+            pool.submit(picture, name, who)
+            until(lambda number=number: misses(server) == number and at_work(server) == 1)  # type: ignore[misc]
+        os.kill(maker, signal.SIGCONT)
+
+    assert answered.index("stat 200") <= 2
+    assert answered.count("batch 200") == 6
+
+
+def misses(server: Served) -> float:
+    return server.metric("hgv_image_cache_total", result="miss")
+
+
+def at_work(server: Served) -> float:
+    return server.metric("hgv_image_workers_busy")
 
 
 def test_a_client_that_leaves_the_queue_leaves_its_place() -> None:

@@ -51,10 +51,13 @@ class Streams:
         return results
 
 
-def ask(server: SupervisedServer, **fields: Any) -> httpx.Response:
-    return server.post(
-        "/v1/chat/completions", {"model": "checkpoint", "messages": [{"role": "user", "content": "?"}], **fields}
-    )
+def ask(server: SupervisedServer, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
+    body = {"model": "checkpoint", "messages": [{"role": "user", "content": "?"}], **fields}
+    return server.post("/v1/chat/completions", body, headers=headers)
+
+
+SLACK_S = 6.0
+"""Of a machine that does much else; the figures are printed."""
 
 
 @pytest.mark.parametrize(
@@ -86,17 +89,17 @@ def test_every_open_stream_is_told_and_the_process_ends(
     assert exit_code == 1
     assert len(errors) == 1
     assert errors[0].startswith("huatuo-server: ")
-    assert slowest_s < within_s + 1
-    assert gone_s < within_s + 10
+    assert slowest_s < within_s + SLACK_S
+    assert gone_s < within_s + 10 + SLACK_S
 
 
 def test_one_silent_request_beside_busy_ones_is_no_hang(tmp_path: Path) -> None:
     """The engine makes progress: nobody is harmed, and the silent one ends by its own deadline."""
-    with scripted({"completions": [SILENT, LONG]}, tmp_path, "--hang-s", "1", "--request-timeout-s", "4") as server:
+    with scripted({"completions": [SILENT, LONG]}, tmp_path, "--hang-s", "1") as server:
         server.listening()
         server.until_ready()
         with ThreadPoolExecutor(2) as pool:
-            silent = pool.submit(ask, server)
+            silent = pool.submit(ask, server, {"X-Request-Timeout": "4"})
             busy = pool.submit(ask, server, max_tokens=70)
             statuses = silent.result().status_code, busy.result().status_code
         live = server.get("/health/live").status_code

@@ -42,8 +42,8 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_MISUSED
     given, strangers = parser.parse_known_args(arguments)
     if strangers:
-        known = [option for action in given.parser._actions for option in action.option_strings]
-        given.parser.error(f"{strangers[0]} is not known here{did_you_mean(strangers[0].split('=')[0], known)}")
+        hint = did_you_mean(strangers[0].split("=")[0], given.parser.options)
+        given.parser.error(f"{strangers[0]} is not known here{hint}")
     try:
         code: int = given.run(given)
     except SettingsError as error:
@@ -62,6 +62,11 @@ def _say(error: HuatuoError, code: int) -> int:
 
 class _Parser(argparse.ArgumentParser):
     """argparse, with one line for an error instead of the whole usage."""
+
+    @property
+    def options(self) -> list[str]:
+        """All flags, such as `--port`."""
+        return [option for action in self._actions for option in action.option_strings]
 
     def error(self, message: str) -> NoReturn:
         """Exit 2."""

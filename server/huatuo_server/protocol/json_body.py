@@ -8,7 +8,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from huatuo_server.errors import InvalidRequest
+from huatuo_server.errors import BodyTooLarge, InvalidRequest
+
+MAX_JSON_BYTES = 16 * 1024 * 1024
+MAX_JSON_ESCAPES = 400_000
+"""No context holds as much text. An escape costs the parser some 65 ns, other text a few ns a character."""
 
 MAX_JSON_COMMAS = 200_000
 MAX_JSON_BRACKETS = 20_000
@@ -22,11 +26,17 @@ MAX_NAME_CHARS = 64
 
 
 def parse_json(body: bytes | bytearray) -> Any:
-    """Raises InvalidRequest for what is not JSON, or holds more values than a request can need.
+    """Raises InvalidRequest for what is not JSON, or holds more values than a request can need, and BodyTooLarge.
 
+    body: without its images, which are set aside before. 60 MB of escaped text hold up the event loop for 0.65 s;
     16 MiB of empty arrays take 4 s of the event loop and 450 MB to parse. Every value stands behind a comma or an
     opening bracket.
     """
+    if len(body) > MAX_JSON_BYTES or body.count(b"\\") > MAX_JSON_ESCAPES:
+        raise BodyTooLarge(
+            f"Without its images the body is larger than {MAX_JSON_BYTES} bytes, or holds more than {MAX_JSON_ESCAPES} "
+            "escapes: shorten its texts."
+        )
     if body.count(b",") > MAX_JSON_COMMAS or body.count(b"[") + body.count(b"{") > MAX_JSON_BRACKETS:
         raise InvalidRequest("The body holds more JSON values than a request can need.")
     try:

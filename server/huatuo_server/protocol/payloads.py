@@ -15,8 +15,8 @@ from typing import Final
 from huatuo_server.protocol.data_url import Base64
 from huatuo_server.protocol.image_source import ImageRequest
 
-HEAD: Final = re.compile(rb'"[dD][aA][tT][aA]:[^"\\,]{0,200};[bB][aA][sS][eE]64,')
-"""How a text begins that is a `data:` URL, and nothing but that."""
+HEAD: Final = re.compile(rb'"[dD][aA][tT][aA]:(?:[^"\\,]|\\/){0,200};[bB][aA][sS][eE]64,')
+"""How a text begins that is a `data:` URL, and nothing but that. PHP writes every slash as `\\/`."""
 
 MIN_BYTES: Final = 64 * 1024
 """A shorter one is as well copied."""
@@ -34,8 +34,8 @@ class Payloads:
     def set_aside(self, body: bytes | bytearray) -> bytes | bytearray:
         """The body with a name in the place of each long payload.
 
-        In JSON such a head can only stand in a text, which ends at the next quote, unless something in it is escaped:
-        then it stays. The names are random, so that no client can write one.
+        In JSON such a head can only stand in a text, which ends at the next quote, unless something in it is escaped
+        that is no slash: then it stays. The names are random, so that no client can write one.
         """
         whole, pieces, done, at = memoryview(body), list[bytes | memoryview](), 0, 0
         for _ in range(MAX_PAYLOADS):
@@ -43,8 +43,9 @@ class Payloads:
             at = -1 if head is None else body.find(b'"', head.end())
             if head is None or at < 0:
                 break
-            if at - head.end() >= MIN_BYTES and body.find(b"\\", head.end(), at) < 0:
-                pieces += [whole[done : head.end()], self._named(whole[head.end() : at])]
+            payload = _unescaped(whole[head.end() : at], body.find(b"\\", head.end(), at) >= 0)
+            if payload is not None and len(payload) >= MIN_BYTES:
+                pieces += [whole[done : head.end()], self._named(payload)]
                 done = at
         return b"".join([*pieces, whole[done:]]) if pieces else body
 
@@ -65,3 +66,11 @@ class Payloads:
         name = secrets.token_hex(16)
         self._views[name] = view
         return name.encode()
+
+
+def _unescaped(payload: memoryview, escaped: bool) -> memoryview | None:
+    """None where more than slashes is escaped."""
+    if not escaped:
+        return payload
+    plain = bytes(payload).replace(b"\\/", b"/")
+    return None if b"\\" in plain else memoryview(plain)

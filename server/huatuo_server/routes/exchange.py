@@ -39,7 +39,7 @@ class Exchange(Response):
         last: bytes | None = None
         with self._books(scope, call), self.service.in_flight.entered(call.interruption), call.held:
             self._let_in(scope, call)
-            with Body(self.service.bytes_in_flight) as body:
+            with Body(self.service.bytes_in_flight, call.claimant) as body:
                 async with call.interruption:
                     await self._read(scope, receive, body, call)
                     async with until_hangup(receive, call.interruption):
@@ -105,7 +105,7 @@ class Exchange(Response):
             outcome = error.code
             if not call.entered:
                 call.meter.rejected(error.reason if isinstance(error, TryLater) else error.code)
-            error.headers = {**call.headers, **error.headers}
+            error.headers = {**error.headers, **call.headers}
             if not call.begun:
                 raise
         except ClientHungUp:
