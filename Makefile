@@ -26,7 +26,7 @@ STAMP = $(VENV)/.installed-$(DEVICE)
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup serve demo-checkpoint test check readme drills fuzz check-long benchmark-images benchmark-queue test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
+.PHONY: help setup serve demo-checkpoint test check readme test-long drills fuzz check-long benchmark-images benchmark-queue test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 20
@@ -92,6 +92,9 @@ check: setup ## formatting, lint, types, import contracts, tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(ARGS)
 
+test-long: setup ## run the tests that take a minute each, or a system tool
+	$(BIN)/python -m pytest -m long tests $(ARGS)
+
 readme: setup ## run the README's own commands against `make serve`
 	$(BIN)/python -m tests.docs.readme_walk
 
@@ -102,7 +105,7 @@ FUZZ_INPUTS ?= 100000
 fuzz: setup ## damaged images by the hundred thousand: pixels or one of our errors
 	$(BIN)/python -m tests.fuzz --inputs $(FUZZ_INPUTS)
 
-check-long: drills fuzz ## all drills, and the long fuzz
+check-long: test-long drills fuzz ## the long tests, all drills, and the long fuzz
 
 benchmark-images: setup ## images a second, against stock vLLM's path in the same run; three minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.images $(ARGS)

@@ -41,7 +41,7 @@ def question() -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_step_that_fails_leaves_nothing_of_the_request_in_any_log(tmp_path: Path) -> None:
     """vLLM's own crash dump prints the corners of every picture."""
     fails = tmp_path / "fails"

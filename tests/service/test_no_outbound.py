@@ -24,7 +24,7 @@ from tests.service.asking import image_part
 from tests.service.real import MODEL, START_LIMIT_S
 from tests.service.supervised import SupervisedServer, until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 HOOK = """
 import os, sys
