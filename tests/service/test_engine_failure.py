@@ -95,17 +95,17 @@ def test_every_open_stream_is_told_and_the_process_ends(
 
 def test_one_silent_request_beside_busy_ones_is_no_hang(tmp_path: Path) -> None:
     """The engine makes progress: nobody is harmed, and the silent one ends by its own deadline."""
-    with scripted({"completions": [SILENT, LONG]}, tmp_path, "--hang-s", "1") as server:
+    with scripted({"completions": [LONG, SILENT]}, tmp_path, "--hang-s", "1") as server:
         server.listening()
         server.until_ready()
-        with ThreadPoolExecutor(2) as pool:
-            silent = pool.submit(ask, server, {"X-Request-Timeout": "4"})
-            busy = pool.submit(ask, server, max_tokens=70)
-            statuses = silent.result().status_code, busy.result().status_code
+        busy = Streams(server, 1)
+        silent = ask(server, {"X-Request-Timeout": "4"})
         live = server.get("/health/live").status_code
+        [(events, _)] = busy.ended()
 
-    assert statuses == (504, 200)
+    assert silent.status_code == 504
     assert live == 200
+    assert events[-1] == "[DONE]"
 
 
 def test_an_idle_engine_is_asked_and_stays_well(tmp_path: Path) -> None:
