@@ -23,11 +23,12 @@ from typing import Any
 import uvicorn
 
 from huatuo_server.child_processes import kill_children
+from huatuo_server.connections import Connections, Transport
 from huatuo_server.errors import Draining, HuatuoError
 from huatuo_server.interruption import InFlight
 from huatuo_server.process_limits import allow_most_files, forbid_core_dumps
 from huatuo_server.startup import Startup
-from huatuo_server.transport import Connections, Transport, protocol_of
+from huatuo_server.transport import protocol_of
 
 log = logging.getLogger(__name__)
 

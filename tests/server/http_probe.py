@@ -17,8 +17,8 @@ import uvicorn
 import uvloop
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
+from huatuo_server.connections import Connections, Transport
 from huatuo_server.listener import bind, configured
-from huatuo_server.transport import Connections, Transport
 
 LIMIT_S = 20.0
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from huatuo_server.transport import STALLED_S
+from huatuo_server.connections import STALLED_S
 from tests.server.http_probe import LIMIT_S, LOOPS, Client, Probe, probe, seconds
 
 GET = b"GET /count HTTP/1.1\r\nHost: localhost\r\n\r\n"

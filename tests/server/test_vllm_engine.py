@@ -14,9 +14,10 @@ import pytest
 
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.child_processes import Process
-from huatuo_server.engine import vllm_engine
+from huatuo_server.engine import engine_args, vllm_engine
 from huatuo_server.engine.base import Sampling
-from huatuo_server.engine.vllm_engine import VllmEngine, check_engine_args
+from huatuo_server.engine.engine_args import check_engine_args
+from huatuo_server.engine.vllm_engine import VllmEngine
 from huatuo_server.errors import EngineDeadError, EngineRequestError, SettingsError
 from huatuo_vllm import report
 from tests import golden
@@ -174,7 +175,7 @@ def test_every_refused_engine_argument_is_one_of_vllm_s() -> None:
 
     known = {field.name for field in dataclasses.fields(AsyncEngineArgs)}
 
-    assert set(vllm_engine._REFUSED) <= known
+    assert set(engine_args.REFUSED) <= known
 
 
 def test_priorities_count_and_a_signal_for_all_does_not_cut_answers(engine: VllmEngine) -> None:

@@ -14,6 +14,7 @@ import openai
 import uvicorn
 
 from huatuo_server.app import create_app
+from huatuo_server.connections import Connections, Transport
 from huatuo_server.engine.base import Engine
 from huatuo_server.listener import bind, configured, url
 from huatuo_server.metrics import Metrics
@@ -21,7 +22,6 @@ from huatuo_server.opening import open_model
 from huatuo_server.served_model import ServedModel
 from huatuo_server.settings import Settings
 from huatuo_server.startup import Report, Startup
-from huatuo_server.transport import Connections, Transport
 from tests.service.supervised import SupervisedServer, until
 
 Result = TypeVar("Result")

@@ -18,6 +18,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from huatuo_server.app import create_app
+from huatuo_server.connections import Connections, Transport
 from huatuo_server.engine.scripted import Completion, Script, ScriptedEngine
 from huatuo_server.families import HUATUO_34B
 from huatuo_server.listener import bind, configured, url
@@ -27,7 +28,6 @@ from huatuo_server.served_model import ServedModel
 from huatuo_server.settings import Settings
 from huatuo_server.startup import Startup
 from huatuo_server.tokenizer import Tokenizer
-from huatuo_server.transport import Connections, Transport
 from tests import golden
 
 MODEL = "huatuo-test"

@@ -188,7 +188,7 @@ import asyncio, sys
 from huatuo_server import listener
 from huatuo_server.errors import EngineDeadError
 from huatuo_server.interruption import InFlight
-from huatuo_server.transport import Transport
+from huatuo_server.connections import Transport
 
 class Startup:
     failed = EngineDeadError("It is dead.") if sys.argv[1] == "failed" else None

@@ -86,11 +86,11 @@ def _listen(settings: Settings, stdout: TextIO) -> None:
     listening = listener.bind(settings.host, settings.port)
 
     from huatuo_server.app import create_app
+    from huatuo_server.connections import Transport
     from huatuo_server.interruption import InFlight
     from huatuo_server.metrics import Metrics
     from huatuo_server.opening import open_model
     from huatuo_server.startup import Startup
-    from huatuo_server.transport import Transport
 
     startup = Startup(partial(open_model, settings), hang_s=settings.hang_s)
     metrics, in_flight = Metrics(), InFlight()

@@ -7,8 +7,6 @@ starts, so that the rest of the server can be used without it.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import difflib
 import logging
 import math
 import os
@@ -32,39 +30,15 @@ from huatuo_server.engine.base import (
     Sampling,
     TokenDelta,
 )
+from huatuo_server.engine.engine_args import check_engine_args, version_of_vllm
 from huatuo_server.engine.heartbeat import Heartbeat
-from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError, SettingsError
+from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError
 from huatuo_vllm import embedded, report
 
 log = logging.getLogger(__name__)
 
 _FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 """vLLM also knows "abort" and "error", which must never look like an answer."""
-
-_SETTINGS = {
-    "model": "--model",
-    "tokenizer": "--model",
-    "revision": "--revision",
-    "served_model_name": "--served-model-name",
-    "dtype": "--dtype",
-    "tensor_parallel_size": "--tensor-parallel-size",
-    "max_model_len": "--max-model-len",
-    "enforce_eager": "--enforce-eager",
-    "limit_mm_per_prompt": "--max-images-per-request",
-}
-"""vLLM's arguments that have a flag of ours: given past it, they would go unchecked, or split the two apart."""
-
-_REFUSED = {
-    "scheduling_policy": "classes of keys rely on the one that is set",
-    "shutdown_timeout": "use --drain-s",
-    "enable_log_requests": "requests are in the server's log, without what patients or doctors said",
-    "otlp_traces_endpoint": "nothing leaves the machine",
-    "collect_detailed_traces": "nothing leaves the machine",
-    "kv_events_config": "its events hold the prompts' tokens, for whoever listens",
-    "kv_transfer_config": "what was computed of prompts stays in the engine",
-    "ec_transfer_config": "what was computed of images stays in the engine",
-}
-"""vLLM's arguments that would break a promise of ours, with the promise."""
 
 REPORT = "report.jsonl"
 
@@ -94,29 +68,6 @@ _QUIET = {
 
 _ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_CPU_NUM_OF_RESERVED_CPU": "0"}
 """2 GiB of KV cache, and no core set aside: without a GPU this is a demo on a small machine."""
-
-
-def check_engine_args(engine_args: Mapping[str, Any]) -> None:
-    """Raises SettingsError for a key that is a setting of ours, or none of AsyncEngineArgs, with the nearest names."""
-    from vllm import AsyncEngineArgs
-
-    known = [field.name for field in dataclasses.fields(AsyncEngineArgs)]
-    for key in engine_args:
-        if key in _SETTINGS:
-            raise SettingsError(f"--engine {key}: use {_SETTINGS[key]}, which is checked and reported")
-        if key in _REFUSED:
-            raise SettingsError(f"--engine {key} is not for changing: {_REFUSED[key]}")
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-            hint = f" Did you mean {', '.join(near)}?" if near else ""
-            raise SettingsError(f"--engine {key}: vLLM {version_of_vllm()} has no such engine argument.{hint}")
-
-
-def version_of_vllm() -> str:
-    """The version of the installed distribution, `vllm` or `vllm-cpu`."""
-    import vllm
-
-    return str(vllm.__version__)
 
 
 class VllmEngine:
