@@ -37,38 +37,34 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY, clock: Callable[[], float] = time.perf_counter) -> None:
         self._registry = registry
         self.clock = clock
-        self.requests = Counter(
+        self.requests = self._counter(
             "hgv_requests_total",
             "Requests that ended, by outcome: ok, length (cut at max_tokens), client_closed, or an error's code.",
-            ["route", "outcome"],
-            registry=registry,
+            "route",
+            "outcome",
         )
-        self.in_flight = Gauge("hgv_requests_in_flight", "Requests received and not ended.", registry=registry)
-        self.waiting = Gauge(
+        self.in_flight = self._gauge("hgv_requests_in_flight", "Requests received and not ended.")
+        self.waiting = self._gauge(
             "hgv_requests_waiting",
             "Requests that have a place and are not in the engine yet, by class of key.",
-            ["class"],
-            registry=registry,
+            "class",
         )
-        self.keys_failing = Gauge(
+        self.keys_failing = self._gauge(
             "hgv_keys_file_failing",
             "1 while the file of keys cannot be read and the last good keys hold.",
-            registry=registry,
         )
-        self.audit_failing = Gauge(
+        self.audit_failing = self._gauge(
             "hgv_audit_log_failing",
             "1 while the audit log cannot be written and requests are refused.",
-            registry=registry,
         )
-        self.engine_silent = Gauge(
+        self.engine_silent = self._gauge(
             "hgv_engine_silent_seconds",
             "How long an engine with work has shown no progress; 0 while it is idle.",
-            registry=registry,
         )
-        self.prompt_tokens = Counter(
-            "hgv_prompt_tokens_total", "Prompt tokens of ended requests, images included.", registry=registry
+        self.prompt_tokens = self._counter(
+            "hgv_prompt_tokens_total", "Prompt tokens of ended requests, images included."
         )
-        self.generation_tokens = Counter("hgv_generation_tokens_total", "Tokens generated.", registry=registry)
+        self.generation_tokens = self._counter("hgv_generation_tokens_total", "Tokens generated.")
         self.time_to_first_token = self._histogram(
             "hgv_time_to_first_token_seconds", "From received to the first token.", TTFT_BUCKETS_S
         )
@@ -85,13 +81,12 @@ class Metrics:
             "From received to let into the engine: reading, preparing images, waiting for the turn.",
             QUEUE_BUCKETS_S,
         )
-        self.image_stage = Histogram(
+        self.image_stage = self._histogram(
             "hgv_image_stage_seconds",
             "Work before the engine, by stage: body (a request's); of an image read, fetch, inspect, wait, "
             "decode, prepare, render.",
-            ["stage"],
-            registry=registry,
-            buckets=STAGE_BUCKETS_S,
+            STAGE_BUCKETS_S,
+            "stage",
         )
         self.image_bytes = self._counter("hgv_image_bytes_total", "Bytes of image files that were decoded.")
         self.image_pixels = self._counter("hgv_image_pixels_total", "Pixels that were decoded, by the files' headers.")
@@ -105,7 +100,7 @@ class Metrics:
             "send_timeout, evicted (a connection, to make room), or an error's code.",
             "reason",
         )
-        self.workers_busy = Gauge("hgv_image_workers_busy", "Image workers at work.", registry=registry)
+        self.workers_busy = self._gauge("hgv_image_workers_busy", "Image workers at work.")
         self.workers_replaced = self._counter(
             "hgv_image_workers_replaced_total",
             "Image workers that had to be replaced, by cause: crash, cpu time, timeout, died, lied, died idle.",
@@ -115,8 +110,11 @@ class Metrics:
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(name, documentation, labels, registry=self._registry)
 
-    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(name, documentation, registry=self._registry, buckets=buckets)
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self._registry)
+
+    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, documentation, labels, registry=self._registry, buckets=buckets)
 
     def request(self, route: str) -> RequestMeter:
         """The meter of a request received now. route: the template (`/v1/chat/completions`), never the path sent."""

@@ -158,19 +158,26 @@ async def answer(
     ending = Ending(request.stop, request.min_tokens or 0, card.eos_token_ids)
     text = answer_text(deltas, card.tokenizer.text_decoder(), ending)
     pieces = read_ahead(_metered(text, call, place, service.startup.awaited))
-    heading = Heading(
+    heading = replace(
+        _heading(service, model, request, call),
+        images=tuple(picture.provenance for picture in pictures),
+        max_tokens_clamped_to=clamped_to,
+        prompt_token_ids=prompt.token_ids if request.return_token_ids else None,
+    )
+    return chunks(pieces, heading) if request.stream else completion(pieces, heading)
+
+
+def _heading(service: Service, model: ServedModel, request: ChatRequest, call: Call) -> Heading:
+    """What is known of an answer without its prompt."""
+    return Heading(
         id=f"chatcmpl-{call.id}",
         created=int(time.time()),
         model=service.model_name,
         system_fingerprint=model.fingerprint,
-        prompt_tokens=room.prompt,
-        images=tuple(picture.provenance for picture in pictures),
+        prompt_tokens=call.prompt_tokens,
         ignored_fields=request.ignored_fields,
-        max_tokens_clamped_to=clamped_to,
         include_usage=request.include_usage,
-        prompt_token_ids=prompt.token_ids if request.return_token_ids else None,
     )
-    return chunks(pieces, heading) if request.stream else completion(pieces, heading)
 
 
 def _require_model(request: ChatRequest, name: str) -> None:
