@@ -6,10 +6,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
 
+from drills.aside import Elsewhere
 from drills.sender import NICENESS
 from huatuo_server.process_limits import allow_most_files
 
@@ -36,27 +36,15 @@ Behaviour = Callable[[Member], Awaitable[Seen]]
 """A module's own function: it is found by its name in the other process."""
 
 
-class Crowd:
+class Crowd(Elsewhere):
     """`with Crowd(url, behaviour, num) as crowd:` begins when all of them stand, and they are gone when it ends."""
 
     def __init__(self, url: str, behaviour: Behaviour, num: int) -> None:
-        context = get_context("spawn")
-        self._here, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there, url, behaviour, num), daemon=True)
-
-    def __enter__(self) -> Crowd:
-        self._process.start()
-        self._here.recv()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.join()
+        super().__init__(_serve, url, behaviour, num)
 
     def leave(self) -> Seen:
         """What they all saw; they go."""
-        self._here.send(None)
-        seen: Seen = self._here.recv()
+        seen: Seen = self.ordered()
         return seen
 
 

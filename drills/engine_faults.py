@@ -11,13 +11,13 @@ import asyncio
 import os
 import signal
 import tempfile
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from drills.aside import Lookout
 from drills.exchange import Exchange, exchanged
 from drills.http import CHAT, exchange, get, post
 from drills.page import Page
@@ -109,31 +109,25 @@ def left_by(descendants: Descendants, folder: Path) -> list[str]:
     return [*processes, *temporary, *map(str, filter(Path.exists, descendants.shared))]
 
 
-class Readiness:
+class Readiness(Lookout):
     """`with Readiness(url) as readiness:` asks every 20 ms. fell: when it was 503 first; None where it never was."""
 
+    every_s = 0.02
+
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._url = url
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
         self.fell: float | None = None
 
-    def __enter__(self) -> Readiness:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.02):
-            try:
-                status, _ = exchange(self._url, get("/health/ready"))
-            except (OSError, IndexError):
-                return
-            if status == 503 and self.fell is None:
-                self.fell = time.monotonic()
+    def look(self) -> bool:
+        """Until nobody answers any more."""
+        try:
+            status, _ = exchange(self._url, get("/health/ready"))
+        except (OSError, IndexError):
+            return False
+        if status == 503 and self.fell is None:
+            self.fell = time.monotonic()
+        return True
 
 
 def _report(

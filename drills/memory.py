@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import statistics
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+
+from drills.aside import Lookout
+from huatuo_server.child_processes import Descendants
 
 MB = 1_000_000
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -27,32 +29,24 @@ class Holding:
     num_threads: int
 
 
-class Watch:
+class Watch(Lookout):
     """`with Watch(pid):` looks every so many seconds until the block ends."""
 
     def __init__(self, pid: int, every_s: float = 0.5) -> None:
+        super().__init__()
+        self.every_s = every_s
         self._pid = pid
-        self._every_s = every_s
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
         self.holdings: list[Holding] = []
 
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(self._every_s):
-            self.holdings.append(holding(self._pid))
+    def look(self) -> bool:
+        """Keeps what they hold."""
+        self.holdings.append(holding(self._pid))
+        return True
 
 
 def holding(pid: int) -> Holding:
     """Of a process that lives."""
-    others = _descendants(pid)
+    others = [one.pid for one in Descendants.of([pid]).processes if one.pid != pid]
     return Holding(
         at=time.monotonic(),
         rss_bytes=_rss(pid),
@@ -74,13 +68,3 @@ def _rss(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES
     except (OSError, IndexError):
         return 0
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        found = [
-            int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()
-        ]
-    except OSError:
-        return []
-    return [*found, *(each for child in found for each in _descendants(child))]

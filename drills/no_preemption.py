@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import random
 import tempfile
-import threading
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from drills import keys
+from drills.aside import Lookout
 from drills.http import CHAT, post
 from drills.load import Clients, Load, Span
 from drills.page import Page
@@ -66,34 +65,23 @@ def _body(images: list[bytes], chance: random.Random) -> dict[str, Any]:
     return question(MODEL, *images, text=text, **fields)
 
 
-class Gauges:
+class Gauges(Lookout):
     """`with Gauges(url, secret) as gauges:` reads vLLM's and our metrics every half a second."""
 
     def __init__(self, url: str, secret: str) -> None:
+        super().__init__()
         self._url = url
         self._authorization = keys.bearer(secret)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
         self.pages: list[Page] = []
-
-    def __enter__(self) -> Gauges:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
 
     def most(self, name: str) -> float:
         """The highest that a metric ever was."""
         return max(page.total(name) for page in self.pages)
 
-    def _look(self) -> None:
-        while not self._over.is_set():
-            self.pages.append(Page.read(self._url, Authorization=self._authorization))
-            self._over.wait(0.5)
+    def look(self) -> bool:
+        """Keeps the page."""
+        self.pages.append(Page.read(self._url, Authorization=self._authorization))
+        return True
 
 
 def _report(span: Span, gauges: Gauges) -> Report:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from drills.aside import Elsewhere
 from drills.http import Answer, exchange
 
 NICENESS = 10
@@ -31,27 +31,15 @@ class Volley:
     processor_s: float
 
 
-class Sender:
+class Sender(Elsewhere):
     """`with Sender(url, files) as sender:` has read the files, each the bytes of one request."""
 
     def __init__(self, url: str, files: Sequence[Path]) -> None:
-        context = get_context("spawn")
-        self._here, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there, url, files), daemon=True)
-
-    def __enter__(self) -> Sender:
-        self._process.start()
-        self._here.recv()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.join()
+        super().__init__(_serve, url, files)
 
     def fire(self) -> Volley:
         """All of them at once; waits for the last answer."""
-        self._here.send(None)
-        volley: Volley = self._here.recv()
+        volley: Volley = self.ordered()
         return volley
 
 

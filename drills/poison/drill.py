@@ -12,17 +12,17 @@ import json
 import random
 import re
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
+from drills.aside import Lookout
 from drills.http import CHAT, exchange, get, post
 from drills.poison import cases, known
 from drills.poison.cases import Poison
@@ -73,36 +73,30 @@ def _known(url: str) -> list[Poison]:
     return [Poison("known", one.prepare()) for one in sent]
 
 
-class Neighbour:
+class Neighbour(Lookout):
     """`with Neighbour(url) as neighbour:` asks one question again and again.
 
     answers: as bytes, less what may change.
     """
 
+    every_s = 0
+
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._url = url
         fields: dict[str, Any] = {"temperature": 0, "max_tokens": 16, "ignore_eos": True, "return_token_ids": True}
         self._request = post(CHAT, question(MODEL, picture("retina_port_380x640.png"), **fields))
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
         self.answers: list[bytes] = []
 
-    def __enter__(self) -> Neighbour:
-        self.answers.append(self._answer())
-        self._thread.start()
-        return self
+    def __enter__(self) -> Self:
+        self.look()
+        return super().__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            self.answers.append(self._answer())
-
-    def _answer(self) -> bytes:
+    def look(self) -> bool:
+        """Asks, and keeps the answer."""
         _, body = exchange(self._url, self._request)
-        return CHANGING.sub(b"", body)
+        self.answers.append(CHANGING.sub(b"", body))
+        return True
 
 
 def _sent(poison: Poison) -> Fate:
