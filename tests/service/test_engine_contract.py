@@ -325,13 +325,18 @@ def test_nothing_can_be_generated_before_the_start() -> None:
 def test_stop_may_come_twice_and_before_the_start() -> None:
     """A start that failed half-way is cleaned up in the same way."""
 
-    async def stopped_often(engine: Engine) -> None:
+    engine = scripted(*QUESTIONS)
+
+    async def stopped_often() -> None:
         await engine.stop()
         await engine.start()
         await engine.stop()
         await engine.stop()
 
-    asyncio.run(stopped_often(scripted(*QUESTIONS)))
+    asyncio.run(stopped_often())
+
+    with pytest.raises(EngineDeadError):
+        asyncio.run(deltas_of(engine, text_prompt(), Sampling(max_tokens=1), "late"))
 
 
 def test_a_stop_ends_what_still_runs() -> None:

@@ -117,10 +117,12 @@ def test_hanging_up_within_the_body_is_nobodys_failure() -> None:
     with served() as server:
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
-        wait_for(lambda: "hgv_requests_in_flight" in str(list(server.registry.collect())))
+        wait_for(lambda: server.metric("hgv_requests_in_flight") == 1)
         connection.close()
 
-        wait_for(lambda: server.outcomes() == {"client_closed": 1})
+        wait_for(lambda: server.metric("hgv_requests_in_flight") == 0)
+        assert server.outcomes() == {"client_closed": 1}
+        assert [one.request_id for one in server.engine.generations] == ["warm-up"]
 
 
 def test_a_neighbour_is_not_disturbed() -> None:

@@ -80,9 +80,12 @@ def test_a_newcomer_finds_room_beside_a_noisy_tenant() -> None:
 def test_a_tenants_classes_are_kept_apart() -> None:
     """What its batch holds does not turn its stat away."""
     bytes_in_flight = budget(120)
-    most(bytes_in_flight, "a")
+    of_batch = most(bytes_in_flight, "a")
 
-    taken(bytes_in_flight, one_of("a", "stat"), 30)
+    of_stat = taken(bytes_in_flight, one_of("a", "stat"), 30)
+
+    assert (of_batch, of_stat.amount) == (60, 30)
+    assert bytes_in_flight.in_flight == 90
 
 
 def test_one_request_of_a_tenant_that_has_no_other_fits_whole() -> None:
