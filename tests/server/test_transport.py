@@ -508,7 +508,7 @@ def test_idle_connections_make_room_before_an_answer_that_still_goes_out(
     loop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is complete for the server is not yet for its client."""
-    monkeypatch.setattr("huatuo_server.transport.STALLED_S", 2 * LIMIT_S)
+    monkeypatch.setattr("huatuo_server.connections.STALLED_S", 2 * LIMIT_S)
     with probe(loop, max_connections=3) as running, ExitStack() as stack:
         reader = stack.enter_context(Client(running.port, receive_bytes=65536))
         reader.send(post("/large", b""))
@@ -521,7 +521,7 @@ def test_idle_connections_make_room_before_an_answer_that_still_goes_out(
 
 def test_an_answer_that_stays_unread_makes_room_before_newcomers(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise they would push each other out before they could ask."""
-    monkeypatch.setattr("huatuo_server.transport.STALLED_S", 0.0)
+    monkeypatch.setattr("huatuo_server.connections.STALLED_S", 0.0)
     with probe(loop, max_connections=2) as running, ExitStack() as stack:
         stack.enter_context(Client(running.port, receive_bytes=4096)).send(post("/large", b"", Connection="close"))
         assert running.ended.get(timeout=LIMIT_S) == ("/large", "answered")

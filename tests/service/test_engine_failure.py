@@ -35,13 +35,15 @@ class Streams:
 
     def _read(self) -> tuple[list[str], float]:
         """The events, and when the last one came."""
-        events = []
+        events: list[str] = []
+        begun = False
         body = {"model": "checkpoint", "messages": [{"role": "user", "content": "?"}], "stream": True}
         with httpx.stream("POST", f"{self._url}/v1/chat/completions", json=body, timeout=LIMIT_S) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data: "):
                     events.append(line.removeprefix("data: "))
-                    if '"content":"' in line:
+                    if not begun and '"content":"' in line:
+                        begun = True
                         self._begun.release()
         return events, time.monotonic()
 
