@@ -1,0 +1,36 @@
+"""`python -m benchmarks.accuracy COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import cast
+
+from benchmarks.accuracy import command_compare, command_judge, command_report, command_run, command_submit
+from benchmarks.accuracy.errors import AccuracyError
+
+COMMANDS: tuple[ModuleType, ...] = (command_run, command_report, command_compare, command_judge, command_submit)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code; 1 with one line on stderr where the data or a run is not what it should be."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        one = commands.add_parser(command.NAME, help=command.SUMMARY, description=command.__doc__)
+        command.add_arguments(one)
+        one.set_defaults(run=command.run)
+    given = parser.parse_args(arguments)
+    try:
+        return cast(Callable[[argparse.Namespace], int], given.run)(given)
+    except AccuracyError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
