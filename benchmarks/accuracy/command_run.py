@@ -1,6 +1,7 @@
 """`run`: asks a server the questions of a benchmark, and keeps the answers in a folder.
 
-The same command goes on with a run that was interrupted: what is answered is never asked twice.
+The same command goes on with a run that was interrupted: what is answered is never asked twice. At the end comes the
+run's report.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy.formats import READERS
+from benchmarks.accuracy.report import PAGE, report
+from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.session import Session
 from benchmarks.accuracy.settings import OPEN_MAX_TOKENS, PAPER, PLAIN, Settings
 
 NAME = "run"
-SUMMARY = "ask a server the questions of a benchmark; the same command again goes on"
+SUMMARY = "ask a server the questions of a benchmark and report; the same command again goes on"
+
+REPORT = "report"
+"""Of this run alone, in the run's folder."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +50,9 @@ def run(given: argparse.Namespace) -> int:
         print("Stopped. The same command goes on: what is answered is not asked twice.", file=sys.stderr)
     elif num_failed:
         print(f"The same command asks the {num_failed:,} that failed again.", file=sys.stderr)
+    if code == 0:
+        print(report([Run.open(given.out)], given.out / REPORT))
+        print(f"\n{given.out / REPORT / PAGE}")
     return code
 
 

@@ -57,7 +57,7 @@ def test_flags_that_mean_nothing_are_refused(flags: list[str], capsys: pytest.Ca
 
 
 def test_a_run_over_the_bundle_tells_how_it_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What failed is counted, and how to ask it again is told; the exit code says that all has been asked."""
+    """What failed is counted, how to ask it again is told, and the table of the report comes with where it lies."""
     file = bundle(tmp_path / "data", 5)
 
     def reply(question: str, _before: int) -> Said:
@@ -67,8 +67,12 @@ def test_a_run_over_the_bundle_tells_how_it_went(tmp_path: Path, capsys: pytest.
         flags = ["--base-url", server.base_url, "--plain"]
         code = command_run.run(parsed("--data", f"bundle={file}", "--out", str(tmp_path / "run"), *flags))
 
-    lines = capsys.readouterr().err.splitlines()
+    told = capsys.readouterr()
+    lines = told.err.splitlines()
     assert code == 0
+    assert "HuatuoGPT-Vision-7B" in told.out
+    assert (tmp_path / "run" / "report" / "report.md").read_text().count("VQA-RAD")
+    assert told.out.endswith(f"{tmp_path / 'run' / 'report' / 'report.md'}\n")
     assert lines[-2].startswith("5 of 5 done, 1 failed, ")
     assert lines[-1] == "The same command asks the 1 that failed again."
     assert Run.open(tmp_path / "run").about["settings"]["repetition_penalty"] is PLAIN.repetition_penalty is None
@@ -86,7 +90,7 @@ def killed_and_resumed(folder: Path, server: ChatServer, num: int, num_answered:
     with run_process(file, folder / "run", server.base_url, *flags) as second:
         memory, errors = second.communicate(timeout=LIMIT_S)
         assert second.returncode == 0, errors
-    return float(memory)
+    return float(memory.splitlines()[-1])
 
 
 def check_each_asked_once(folder: Path, server: ChatServer, num: int) -> None:
@@ -149,6 +153,7 @@ def test_the_key_is_nowhere_on_record(tmp_path: Path, monkeypatch: pytest.Monkey
     with chat_server() as server, run_process(file, tmp_path / "run", server.base_url) as process:
         said = "".join(process.communicate(timeout=LIMIT_S))
 
-    kept = "".join(file.read_text() for file in (tmp_path / "run").iterdir())
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file())
     assert server.headers[0]["authorization"] == "Bearer canary-7c1f"
-    assert "canary" not in said + kept
+    assert "canary" not in said
+    assert b"canary" not in kept
