@@ -10,12 +10,12 @@ from typing import NoReturn
 
 import httpx
 
+from benchmarks.accuracy.answer import Answer, Failure
 from benchmarks.accuracy.chat import Completion, Question, completion, question
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.item import Item
 from benchmarks.accuracy.patience import Patience, told
 from benchmarks.accuracy.reply import Kind, Reply, replied
-from benchmarks.accuracy.run_folder import Answer, Failure
 from benchmarks.accuracy.settings import Settings
 
 PATH = "chat/completions"

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.item import Item, media_type
 from benchmarks.accuracy.prompt import prompt
-from benchmarks.accuracy.run_folder import Failure
 from benchmarks.accuracy.settings import Settings
 
 MAX_MESSAGE = 500

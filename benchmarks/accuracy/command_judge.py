@@ -10,13 +10,16 @@ import asyncio
 import sys
 from pathlib import Path
 
+from benchmarks.accuracy.argument import positive
+from benchmarks.accuracy.interruptible import until_signal
 from benchmarks.accuracy.jama_score import JamaScore, ratings, save, score, table
 from benchmarks.accuracy.journal import Journal
-from benchmarks.accuracy.judge import KEY, Judge, judge_client
+from benchmarks.accuracy.judge import KEY, Judge
 from benchmarks.accuracy.judging import FILE, Cases, Judging, cases, judge_all
 from benchmarks.accuracy.patience import Limits, Patience
 from benchmarks.accuracy.progress import Progress
 from benchmarks.accuracy.run_folder import Run
+from benchmarks.accuracy.server_identity import client
 
 NAME = "judge"
 SUMMARY = "rate a run's JAMA answers with a judge model; the same command again goes on"
@@ -28,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("run", type=Path, metavar="RUN", help="the run's folder; judgements and score are written there")
     add("--judge-base-url", required=True, metavar="URL", help=f"ends in /v1, mostly; a key is read from {KEY}")
     add("--judge-model", required=True, metavar="NAME")
-    add("--concurrency", type=_positive, default=8, help="answers that are judged at once")
+    add("--concurrency", type=positive, default=8, help="answers that are judged at once")
     add(
         "--rubrics-from",
         type=Path,
@@ -38,26 +41,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Exit code. Raises DataError and RunError."""
+    """Exit code: 128 and the signal's number where one ended it. Raises DataError and RunError."""
     found = Run.open(given.run)
-    rated = asyncio.run(_judged(found, cases(found), given))
+    code, rated = asyncio.run(until_signal(_judged(found, cases(found), given)))
+    if rated is None:
+        print("Stopped. The same command goes on: what is judged is not judged again.", file=sys.stderr)
+        return code
     save(rated, given.run)
     print(table(rated))
     return 0
 
 
-def _positive(given: str) -> int:
-    number = int(given)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{given}: must be at least 1")
-    return number
-
-
 async def _judged(run: Run, all_cases: Cases, given: argparse.Namespace) -> JamaScore:
     patience = Patience(Limits(), any_answer=False)
     with Journal(run.folder / FILE) as journal:
-        async with judge_client(given.judge_base_url, given.concurrency) as client:
-            judging = Judging(Judge(client, given.judge_model, patience), journal)
+        async with client(given.judge_base_url, given.concurrency, KEY) as connection:
+            judging = Judging(Judge(connection, given.judge_model, patience), journal)
             if given.rubrics_from:
                 judging.take_rubrics(given.rubrics_from, all_cases.answered)
             return await _score(judging, all_cases, given, patience)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
-from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from benchmarks.accuracy.argument import positive
 from benchmarks.accuracy.formats import READERS
+from benchmarks.accuracy.interruptible import until_signal
 from benchmarks.accuracy.report import PAGE, report
 from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.session import Session
@@ -35,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="RUN", help="the run's folder; one that is there is gone on with")
     add("--base-url", default="http://127.0.0.1:8000/v1", help="a key is read from OPENAI_API_KEY")
     add("--model", help="the only one that the server has, where not given")
-    add("--concurrency", type=_positive, default=16, help="questions in flight")
-    add("--limit", type=_positive, help="ask only so many, the first ones")
+    add("--concurrency", type=positive, default=16, help="questions in flight")
+    add("--limit", type=positive, help="ask only so many, the first ones")
     add("--plain", action="store_true", help="send OpenAI's own fields only: without the paper's repetition penalty")
 
 
@@ -45,7 +44,7 @@ def run(given: argparse.Namespace) -> int:
 
     Raises DataError and RunError.
     """
-    code, num_failed = asyncio.run(_until_signal(_session(given).hold()))
+    code, num_failed = asyncio.run(until_signal(_session(given).hold()))
     if code:
         print("Stopped. The same command goes on: what is answered is not asked twice.", file=sys.stderr)
     elif num_failed:
@@ -81,29 +80,3 @@ def _data(given: str) -> tuple[str, Path]:
     if reader not in READERS or not path:
         raise argparse.ArgumentTypeError(f"{given}: is not READER=PATH; READER is one of {', '.join(READERS)}")
     return reader, Path(path)
-
-
-def _positive(given: str) -> int:
-    number = int(given)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{given}: must be at least 1")
-    return number
-
-
-async def _until_signal(work: Coroutine[Any, Any, int]) -> tuple[int, int]:
-    """Exit code and result: 128 and the number of the signal that ended the work, as a shell tells it, or 0."""
-    loop, task, code = asyncio.get_running_loop(), asyncio.ensure_future(work), 0
-
-    def stop(signum: int) -> None:
-        nonlocal code
-        code = 128 + signum
-        task.cancel()
-
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, stop, signum)
-    try:
-        return 0, await task
-    except asyncio.CancelledError:
-        if not code:
-            raise
-        return code, 0

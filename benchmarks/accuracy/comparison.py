@@ -9,6 +9,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
+from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.asked_data import asked_items
 from benchmarks.accuracy.errors import AccuracyError, DataError, RunError
 from benchmarks.accuracy.item import Item
@@ -16,7 +17,7 @@ from benchmarks.accuracy.markdown import fenced, plain, table
 from benchmarks.accuracy.pairing import Pair, Paired, Pairing, by_dataset, pairing, total
 from benchmarks.accuracy.picture_copy import copy
 from benchmarks.accuracy.proportion import Estimate
-from benchmarks.accuracy.run_folder import Answer, Run
+from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.run_identity import asked, differing, identity
 from benchmarks.accuracy.score import SCORERS, Scorer
 

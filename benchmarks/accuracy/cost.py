@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
-from benchmarks.accuracy.run_folder import Answer
+from benchmarks.accuracy.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -18,7 +17,6 @@ from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.patience import Patience, told
 from benchmarks.accuracy.reply import Kind, Reply, replied
 from benchmarks.accuracy.rubric import ROLE, Malformed
-from benchmarks.accuracy.server_identity import client
 
 T = TypeVar("T")
 
@@ -36,16 +34,6 @@ Messages = Sequence[dict[str, str]]
 
 class NoJudgement(Exception):
     """One question got no usable reply, others may; the message says why."""
-
-
-def judge_client(base_url: str, concurrency: int) -> httpx.AsyncClient:
-    """With the judge's key, if there is one. Raises RunError for an address that is none."""
-    made = client(base_url, concurrency)
-    # The key of the server that was asked the questions is nothing to the judge.
-    made.headers.pop("Authorization", None)
-    if key := os.environ.get(KEY):
-        made.headers["Authorization"] = f"Bearer {key}"
-    return made
 
 
 class Judge:

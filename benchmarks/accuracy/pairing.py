@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.proportion import Estimate, mcnemar, paired_difference
-from benchmarks.accuracy.run_folder import Answer, Run
+from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.score import SCORERS, Scorer, verdict
 from benchmarks.accuracy.verdict import Verdict
 

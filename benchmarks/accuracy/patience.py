@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.errors import RunError
-from benchmarks.accuracy.run_folder import Failure
 
 LONGEST_WAIT_S = 30.0
 """Between two tries, where the server does not say when to come back."""

@@ -67,7 +67,7 @@ def _data(about: Mapping[str, Any], official: Scores) -> Iterator[Difference]:
 
 def _mmmu(num_validation: int, has_test: bool) -> Difference:
     parts = [f"validation split, {num_validation} of {SIZES[MMMU]} questions"] if num_validation else []
-    parts += ["test split, whose answers only MMMU's server knows"] if has_test else []
+    parts += ["test split, which MMMU's own evaluation scores"] if has_test else []
     return Difference("MMMU H&M", "test split", "; ".join(parts) or "not asked")
 
 

@@ -1,7 +1,7 @@
 """What others measured, each row with its source; a cell that no source fills is None.
 
-Accuracy is in per cent, as printed. `MMMU_Medical_Test` is MMMU's Health & Medicine test, which MMMU's own server
-scores; only the rerun has figures of the validation split.
+Accuracy is in per cent, as printed. `MMMU_Medical_Test` is MMMU's Health & Medicine test, which MMMU's own
+evaluation scores; only the rerun has figures of the validation split.
 """
 
 from __future__ import annotations

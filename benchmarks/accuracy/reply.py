@@ -9,8 +9,8 @@ from typing import Literal
 
 import httpx
 
+from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.chat import failure
-from benchmarks.accuracy.run_folder import Failure
 
 Kind = Literal["answered", "failed", "refused", "troubled", "unreachable", "stop"]
 """failed: this question, and only this one. refused: later, please. troubled: the server failed, once or for good.

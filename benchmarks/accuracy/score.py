@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from benchmarks.accuracy import official, strict
+from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.proportion import Estimate, mean, wilson
-from benchmarks.accuracy.run_folder import Answer
 from benchmarks.accuracy.verdict import Outcome, Verdict
 
 Scorer = Literal["official", "strict"]

@@ -35,12 +35,15 @@ class ServerIdentity:
         return {**self.card, "preparation": self.card.get("preparation_version")}
 
 
-def client(base_url: str, concurrency: int) -> httpx.AsyncClient:
-    """For the API at `base_url`, with the environment's key if there is one. Raises RunError for no such address."""
+def client(base_url: str, concurrency: int, key_variable: str = KEY) -> httpx.AsyncClient:
+    """For the API at `base_url`, with the key of the environment's variable, if there is one.
+
+    Raises RunError for no such address.
+    """
     url = _url(base_url)
     if url.userinfo:
-        raise RunError(f"The address has a password in it, which would be on record: give the key in {KEY}.")
-    key = os.environ.get(KEY)
+        raise RunError(f"The address has a password in it, which would be on record: give the key in {key_variable}.")
+    key = os.environ.get(key_variable)
     return httpx.AsyncClient(
         base_url=url,
         headers={"Authorization": f"Bearer {key}"} if key else {},

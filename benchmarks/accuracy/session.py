@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.asking import Asking, ask_all
 from benchmarks.accuracy.data import Checked, checked
 from benchmarks.accuracy.errors import RunError
@@ -22,7 +23,7 @@ from benchmarks.accuracy.formats import Reader
 from benchmarks.accuracy.item import Item
 from benchmarks.accuracy.patience import Limits, Patience
 from benchmarks.accuracy.progress import Progress
-from benchmarks.accuracy.run_folder import Answer, Run
+from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.server_identity import IDENTIFYING, ServerIdentity, client, identity
 from benchmarks.accuracy.settings import Settings
 

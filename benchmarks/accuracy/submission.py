@@ -30,9 +30,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.accuracy import strict
+from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.item import Item
-from benchmarks.accuracy.run_folder import Answer, Run
+from benchmarks.accuracy.run_folder import Run
 
 DATASET = "MMMU_Medical_Test"
 

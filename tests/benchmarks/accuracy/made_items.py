@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.formats import Reader
 from benchmarks.accuracy.item import Item, Picture
-from benchmarks.accuracy.run_folder import Answer
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 JPEG = b"\xff\xd8\xff and so on"

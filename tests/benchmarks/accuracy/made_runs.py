@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.run_folder import Answer, Run
+from benchmarks.accuracy.answer import Answer
+from benchmarks.accuracy.run_folder import Run
 
 SERVER = {"id": "huatuogpt-vision", "digest": "d" * 64, "versions": {"vllm": "0.32.0"}, "preparation": 1}
 

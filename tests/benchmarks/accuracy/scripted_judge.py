@@ -17,9 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy.answer import Answer, Failure
 from benchmarks.accuracy.data import checked
 from benchmarks.accuracy.formats import READERS
-from benchmarks.accuracy.run_folder import Answer, Failure, Run
+from benchmarks.accuracy.run_folder import Run
 
 MODEL = "some-judge"
 LIMIT_S = 60.0
@@ -156,8 +157,9 @@ def jama_run(folder: Path, data: Path, texts: Mapping[int, str | None]) -> Run:
     """texts: by the case's number; None for a question that failed."""
     about = {"reader": "jama", "path": str(data), "sha256": checked(READERS["jama"], data).sha256}
     run = Run.create(folder, {"data": about})
-    for number, text in texts.items():
-        run.append(jama_answer(number, text))
+    with run:
+        for number, text in texts.items():
+            run.append(jama_answer(number, text))
     return run
 
 

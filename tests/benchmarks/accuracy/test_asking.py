@@ -10,12 +10,12 @@ from email.utils import formatdate
 import httpx
 import pytest
 
+from benchmarks.accuracy.answer import Answer, Failure
 from benchmarks.accuracy.asking import Asking, ask_all
 from benchmarks.accuracy.errors import DataError, RunError
 from benchmarks.accuracy.item import Item
 from benchmarks.accuracy.patience import Limits, Patience
 from benchmarks.accuracy.reply import retry_after_s
-from benchmarks.accuracy.run_folder import Answer, Failure
 from benchmarks.accuracy.server_identity import client
 from benchmarks.accuracy.settings import PAPER, PLAIN, Settings
 from tests.benchmarks.accuracy.chat_server import MODEL, Reply, Said, chat_server, completion, error

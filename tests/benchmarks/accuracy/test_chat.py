@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.chat import MAX_MESSAGE, Completion, completion, failure, question
 from benchmarks.accuracy.item import Item
-from benchmarks.accuracy.run_folder import Failure
 from benchmarks.accuracy.settings import PAPER, PLAIN, Settings
 from tests.benchmarks.accuracy.made_items import JPEG, PNG, item
 

@@ -103,7 +103,8 @@ def test_an_answer_that_was_asked_again_is_judged_again(tmp_path: Path) -> None:
     run = jama_run(tmp_path / "run", jama_file(tmp_path, 1), {0: "k0.1"})
     with scripted_judge() as judge:
         command(judge, tmp_path / "run")
-        run.append(jama_answer(0, "k0.1 k0.2 k0.3"))
+        with run:
+            run.append(jama_answer(0, "k0.1 k0.2 k0.3"))
         score = command(judge, tmp_path / "run")
 
     assert score.key_points.mean == 1.5

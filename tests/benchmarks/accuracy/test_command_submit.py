@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from benchmarks.accuracy import asked_data, command_submit
+from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.data import checked
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.item import Item
-from benchmarks.accuracy.run_folder import Failure, Run
+from benchmarks.accuracy.run_folder import Run
 from tests.benchmarks.accuracy.made_items import answer, item
 
 OPTIONS = ("Bone", "Air", "Fat", "Water")
@@ -39,9 +40,10 @@ def run_of(folder: Path, texts: dict[str, str], **fields: Any) -> Run:
     """texts: by the question's name. fields: of every answer."""
     about = {"reader": "mmmu-test", "path": str(folder), "sha256": checked(reader(), folder).sha256}
     run = Run.create(folder / "run", {"data": about})
-    for name, text in texts.items():
-        place: dict[str, Any] = {"id": f"MMMU_Medical_Test/{name}", "dataset": "MMMU_Medical_Test", "label": None}
-        run.append(answer(text=text, **{**place, "options": OPTIONS, **fields}))
+    with run:
+        for name, text in texts.items():
+            place: dict[str, Any] = {"id": f"MMMU_Medical_Test/{name}", "dataset": "MMMU_Medical_Test", "label": None}
+            run.append(answer(text=text, **{**place, "options": OPTIONS, **fields}))
     return run
 
 
@@ -94,7 +96,8 @@ def test_an_open_question_has_its_text(tmp_path: Path) -> None:
 def test_a_question_whose_request_failed_is_there_and_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Left out, it would not count as wrong."""
     run = run_of(tmp_path, dict.fromkeys(NAMES, "B"))
-    run.append(answer(id=f"MMMU_Medical_Test/{NAMES[1]}", dataset="MMMU_Medical_Test", text="", error=FAILED))
+    with run:
+        run.append(answer(id=f"MMMU_Medical_Test/{NAMES[1]}", dataset="MMMU_Medical_Test", text="", error=FAILED))
 
     found = submit(run)
 

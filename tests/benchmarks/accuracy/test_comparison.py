@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 from benchmarks.accuracy import command_compare
+from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.comparison import compare
 from benchmarks.accuracy.data import checked
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.formats import READERS
 from benchmarks.accuracy.pairing import Paired, by_dataset, pairing
 from benchmarks.accuracy.picture_copy import copy
-from benchmarks.accuracy.run_folder import Failure, Run
+from benchmarks.accuracy.run_folder import Run
 from tests.benchmarks.accuracy.made_data import bundle_record, png, write_bundle
 from tests.benchmarks.accuracy.made_items import answer
 from tests.benchmarks.accuracy.made_runs import run

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from benchmarks.accuracy.errors import RunError
-from benchmarks.accuracy.judge import Judge, NoJudgement, judge_client, reply_object
+from benchmarks.accuracy.judge import KEY, Judge, NoJudgement, reply_object
 from benchmarks.accuracy.patience import Limits, Patience
 from benchmarks.accuracy.rubric import Malformed
+from benchmarks.accuracy.server_identity import client
 from tests.benchmarks.accuracy.scripted_judge import MODEL, Said, Script, scripted_judge
 
 QUESTION = "What of k7.1? <answer></answer>"
@@ -33,8 +34,8 @@ def ask(base_url: str, limits: Limits = HURRY) -> int:
     """The question, of the judge there."""
 
     async def asking() -> int:
-        async with judge_client(base_url, 1) as client:
-            return await Judge(client, MODEL, Patience(limits, any_answer=False)).ask(QUESTION, read)
+        async with client(base_url, 1, KEY) as connection:
+            return await Judge(connection, MODEL, Patience(limits, any_answer=False)).ask(QUESTION, read)
 
     return asyncio.run(asking())
 
@@ -149,8 +150,8 @@ def test_a_judge_that_refuses_everything_ends_the_command() -> None:
     """A thousand answers must not fail one by one."""
 
     async def asking(base_url: str) -> None:
-        async with judge_client(base_url, 1) as client:
-            judge = Judge(client, MODEL, Patience(Limits(failures_in_a_row=2), any_answer=False))
+        async with client(base_url, 1, KEY) as connection:
+            judge = Judge(connection, MODEL, Patience(Limits(failures_in_a_row=2), any_answer=False))
             with pytest.raises(NoJudgement):
                 await judge.ask(QUESTION, read)
             with pytest.raises(RunError, match="2 questions in a row failed"):
@@ -185,10 +186,10 @@ def test_the_digest_is_of_all_that_the_reply_depends_on() -> None:
     """Another judge or another question has another one; the same has the same in any process."""
 
     async def digests() -> list[str]:
-        async with judge_client("http://127.0.0.1:1/v1", 1) as client:
+        async with client("http://127.0.0.1:1/v1", 1, KEY) as connection:
             patience = Patience(HURRY, any_answer=False)
-            one, other = Judge(client, MODEL, patience), Judge(client, "other", patience)
-            return [one.digest("a"), one.digest("b"), other.digest("a"), Judge(client, MODEL, patience).digest("a")]
+            one, other = Judge(connection, MODEL, patience), Judge(connection, "other", patience)
+            return [one.digest("a"), one.digest("b"), other.digest("a"), Judge(connection, MODEL, patience).digest("a")]
 
     one, other_question, other_judge, again = asyncio.run(digests())
 
@@ -201,8 +202,8 @@ def test_half_a_character_can_be_asked_about() -> None:
     with scripted_judge(always(GOOD)) as judge:
 
         async def asking() -> int:
-            async with judge_client(judge.base_url, 1) as client:
-                return await Judge(client, MODEL, Patience(HURRY, any_answer=False)).ask(f"{QUESTION}\ud83d", read)
+            async with client(judge.base_url, 1, KEY) as connection:
+                return await Judge(connection, MODEL, Patience(HURRY, any_answer=False)).ask(f"{QUESTION}\ud83d", read)
 
         assert asyncio.run(asking()) == 3
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.patience import LONGEST_WAIT_S, Limits, Patience
-from benchmarks.accuracy.run_folder import Failure
 
 BUSY = Failure(429, "server_busy", "Too much waits.")
 SICK = Failure(500, "engine_error", "It failed.")

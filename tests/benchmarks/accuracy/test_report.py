@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from benchmarks.accuracy import command_report, jama_score
+from benchmarks.accuracy.answer import Answer, Failure
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.jama_score import Ratings
 from benchmarks.accuracy.protocol import differences
 from benchmarks.accuracy.published import SIZES
 from benchmarks.accuracy.report import report
-from benchmarks.accuracy.run_folder import Answer, Failure
 from benchmarks.accuracy.score import Score, Scores
 from tests.benchmarks.accuracy.made_items import answer
 from tests.benchmarks.accuracy.made_runs import about, run

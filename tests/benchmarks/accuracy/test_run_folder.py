@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.errors import RunError
-from benchmarks.accuracy.run_folder import Failure, Run
+from benchmarks.accuracy.run_folder import Run
 from tests.benchmarks.accuracy.made_items import answer
 
 BUSY = Failure(500, "engine_error", "It failed.")
@@ -19,8 +20,9 @@ BUSY = Failure(500, "engine_error", "It failed.")
 def run_of(folder: Path, *numbers: int) -> Run:
     """A run with these answers."""
     run = Run.create(folder / "run", {"model": "some-model"})
-    for number in numbers:
-        run.append(answer(number))
+    with run:
+        for number in numbers:
+            run.append(answer(number))
     return run
 
 
@@ -33,8 +35,9 @@ def test_a_run_that_is_opened_again_says_what_was_kept(tmp_path: Path) -> None:
     """Every field of an answer, letters outside ASCII and half characters too, and what the run is about."""
     kept = [answer(0, text="是\u2028\n\ud800"), answer(1, text="", label=None, seconds=3, error=BUSY)]
     run = run_of(tmp_path)
-    for each in kept:
-        run.append(each)
+    with run:
+        for each in kept:
+            run.append(each)
 
     again = Run.open(run.folder)
 
@@ -46,7 +49,8 @@ def test_a_line_is_json_with_the_fields_that_are_documented(tmp_path: Path) -> N
     """Other programs read it."""
     run = run_of(tmp_path)
 
-    run.append(answer(0, error=BUSY))
+    with run:
+        run.append(answer(0, error=BUSY))
 
     (line,) = journal(run).read_text().splitlines()
     assert json.loads(line) == {
@@ -72,7 +76,8 @@ def test_the_line_that_a_crash_tore_is_dropped_and_the_next_one_stands_alone(tmp
     journal(run).write_bytes(whole[:-1])
 
     before = [each.id for each in run.answers()]
-    run.append(answer(2))
+    with run:
+        run.append(answer(2))
 
     assert before == ["Made/0"]
     assert [each.id for each in Run.open(run.folder).answers()] == ["Made/0", "Made/2"]
@@ -84,7 +89,7 @@ def test_a_broken_line_is_told_by_file_and_number(tmp_path: Path, line: bytes) -
     run = run_of(tmp_path, 0)
     journal(run).write_bytes(journal(run).read_bytes() + line + b"\n" + journal(run).read_bytes())
 
-    with pytest.raises(RunError, match=r"answers\.jsonl: line 2: is no answer"):
+    with pytest.raises(RunError, match=r"answers\.jsonl: line 2: is no (answer|record)"):
         list(run.answers())
 
 
@@ -104,8 +109,9 @@ def test_a_field_of_another_type_is_a_broken_line(tmp_path: Path, changed: dict[
 def test_the_newest_line_of_an_item_counts(tmp_path: Path) -> None:
     """What failed and was asked again has its answer, once."""
     run = run_of(tmp_path)
-    for each in (answer(0, text="", error=BUSY), answer(1), answer(0, text="B"), answer(2, text="", error=BUSY)):
-        run.append(each)
+    with run:
+        for each in (answer(0, text="", error=BUSY), answer(1), answer(0, text="B"), answer(2, text="", error=BUSY)):
+            run.append(each)
 
     assert [(each.id, each.text) for each in run.answers()] == [("Made/1", "A"), ("Made/0", "B"), ("Made/2", "")]
     assert run.answered_ids() == {"Made/0", "Made/1"}
@@ -153,10 +159,11 @@ def test_a_disk_that_is_full_stops_the_run(tmp_path: Path, monkeypatch: pytest.M
     run, write = run_of(tmp_path, 0), os.write
     monkeypatch.setattr("os.write", lambda file, line: write(file, line[: len(line) // 2]))
 
-    with pytest.raises(RunError, match="disk is full"):
+    with pytest.raises(RunError, match="disk is full"), run:
         run.append(answer(1))
     monkeypatch.undo()
-    run.append(answer(2))
+    with run:
+        run.append(answer(2))
 
     assert run.answered_ids() == {"Made/0", "Made/2"}
 
@@ -194,7 +201,7 @@ def test_what_a_run_is_about_is_replaced_all_at_once(tmp_path: Path) -> None:
     run.rewrite({**run.about, "concurrency": 4})
 
     assert Run.open(run.folder).about == {"format": 1, "model": "some-model", "concurrency": 4}
-    assert sorted(file.name for file in run.folder.iterdir()) == ["run.json"]
+    assert sorted(file.name for file in run.folder.iterdir()) == ["answers.jsonl", "run.json"]
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:

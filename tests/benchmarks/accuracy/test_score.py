@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.accuracy.answer import Answer, Failure
 from benchmarks.accuracy.cost import cost
 from benchmarks.accuracy.proportion import mean, wilson
-from benchmarks.accuracy.run_folder import Answer, Failure
 from benchmarks.accuracy.score import Score, scores, total, verdict
 from tests.benchmarks.accuracy.made_items import answer
 
