@@ -175,6 +175,24 @@ def test_a_seed_makes_a_sampled_answer_repeatable(real_server: RealServer) -> No
     assert answer(1) != answer(2)
 
 
+def test_long_prompts_with_seeds_at_once_leave_the_engine_alive(real_server: RealServer) -> None:
+    """More tokens than one step takes: vLLM's CPU engine ends where it prefills a seeded request in parts."""
+
+    def finished(number: int) -> str:
+        completion = real_server.client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": f"{number} " + "What is seen? " * 400}],
+            max_tokens=2,
+            seed=number,
+        )
+        return completion.choices[0].finish_reason
+
+    with ThreadPoolExecutor(8) as pool:
+        reasons = list(pool.map(finished, range(8)))
+
+    assert set(reasons) <= {"stop", "length"}
+
+
 def test_a_prefix_is_shared_within_a_tenant_and_not_across(real_server: RealServer) -> None:
     """The same picture and question: a second time most is read from the cache, with another tenant's keys nothing."""
     sampling = Sampling(max_tokens=1)

@@ -168,6 +168,7 @@ class VllmEngine:
 
     def _start(self) -> None:
         from vllm import AsyncEngineArgs
+        from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
 
         import huatuo_vllm
@@ -181,6 +182,10 @@ class VllmEngine:
 
         use_v2 = os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "1"
         processors = [logits_processor(use_v2), *self._args.pop("logits_processors", [])]
+        if current_platform.is_cpu():
+            # A request with a seed whose prompt is prefilled in parts ends vLLM's CPU engine: it turns the request's
+            # generator back by an offset, and "CPU Generator does not use offset" (run on 0.32; the same code in 0.26).
+            self._args.setdefault("enable_chunked_prefill", False)
         self._others = Descendants.now()
         with _temporary_files_in(self._folder):
             self._engine = AsyncLLM.from_engine_args(
