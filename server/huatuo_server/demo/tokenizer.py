@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ CHATML = (
 """The released 7B carries Qwen2's chat template too, and it is as wrong for that model as here."""
 
 
-def write_qwen2_tokenizer(folder: Path) -> int:
+def write_qwen2_tokenizer(folder: Path, lines: Sequence[str] = LINES, num_pieces: int = QWEN2_PIECES) -> int:
     """Write tokenizer.json, vocab.json, merges.txt and tokenizer_config.json in Qwen2's shape.
 
-    Returns the number of ids, of which the last three are QWEN2_SPECIAL.
+    lines: to learn the pieces from. Returns the number of ids, of which the last three are QWEN2_SPECIAL.
     """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -43,11 +44,11 @@ def write_qwen2_tokenizer(folder: Path) -> int:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=QWEN2_PIECES,
+        vocab_size=num_pieces,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(LINES, trainer)
+    tokenizer.train_from_iterator(lines, trainer)
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in QWEN2_SPECIAL])
     tokenizer.save(str(folder / "tokenizer.json"))
     model = json.loads(tokenizer.to_str())["model"]
