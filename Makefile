@@ -8,25 +8,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-# What `make serve` serves: MODEL is a folder or a hub id, NAME is what clients call it.
+# What `make serve` serves: MODEL is a folder or a hub id, NAME is what clients call it. Without a GPU: the demo.
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MODEL ?=
-NAME ?= huatuogpt-vision
 RELEASED := FreedomIntelligence/HuatuoGPT-Vision-7B
-DEMO := .cache/demo-7b
+DEMO := .cache/demo-seeing
+LABEL = $(BIN)/python -c 'from huatuo_server.demo.label import TRAINED; print(TRAINED)'
 FILES ?= $(or $(HUATUO_FILES_DIR),.cache/files)
 ARGS ?=
 
 # cuda where an NVIDIA GPU answers, else cpu.
 DEVICE ?= $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo cuda || echo cpu)
 STAMP = $(VENV)/.installed-$(DEVICE)
+NAME ?= huatuogpt-vision$(if $(MODEL)$(filter cuda,$(DEVICE)),,-demo)
 
 # The first Python that will do and can make a venv.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup serve demo-checkpoint test check readme test-long drills fuzz check-long benchmark-images benchmark-queue test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
+.PHONY: help setup serve demo-checkpoint test check readme test-long drills fuzz check-long benchmark-images benchmark-queue accuracy-smoke train-demo test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 20
@@ -64,20 +65,20 @@ install-cuda:
 
 # ---------------------------------------------------------------- serving
 
-serve: setup $$(if $$(MODEL)$$(filter cuda,$$(DEVICE)),,demo-checkpoint) ## serve on PORT=8000; GPU: the released 7B or MODEL=; no GPU: an untrained demo
+serve: setup $$(if $$(MODEL)$$(filter cuda,$$(DEVICE)),,demo-checkpoint) ## serve on PORT=8000; GPU: the released 7B or MODEL=; no GPU: a tiny demo
 ifeq ($(MODEL),)
-	@$(if $(filter cuda,$(DEVICE)),echo "Serving $(RELEASED).",echo "No NVIDIA GPU found: serving a tiny demo checkpoint on the CPU. ITS WEIGHTS ARE UNTRAINED: the answers are noise.")
+	@echo "$(if $(filter cuda,$(DEVICE)),Serving $(RELEASED) as $(NAME),No NVIDIA GPU. $(NAME) is $$($(LABEL)))."
 endif
 	@mkdir -p $(dir $(FILES))
 	exec $(BIN)/huatuo-server serve --host $(HOST) --port $(PORT) --served-model-name $(NAME) \
 		--files-dir $(FILES) --model $(or $(MODEL),$(if $(filter cuda,$(DEVICE)),$(RELEASED),$(DEMO) --enforce-eager)) $(ARGS)
 
-demo-checkpoint: $(DEMO)/config.json ## write the demo checkpoint into .cache/demo-7b, once
+demo-checkpoint: $(DEMO)/config.json ## write the demo checkpoint into .cache/demo-seeing
 
-$(DEMO)/config.json: | setup
+$(DEMO)/config.json: $(shell find server/huatuo_server/demo -type f -not -name '*.pyc') | setup
 	rm -rf $(DEMO) $(DEMO).part
 	mkdir -p $(dir $(DEMO))
-	$(BIN)/huatuo-server demo-checkpoint $(DEMO).part --layout 7b
+	$(BIN)/huatuo-server demo-checkpoint $(DEMO).part
 	mv $(DEMO).part $(DEMO)
 
 # ---------------------------------------------------------------- tests
@@ -112,6 +113,12 @@ benchmark-images: setup ## images a second, against stock vLLM's path in the sam
 
 benchmark-queue: setup ## processor time that the fair queue costs a request; half a minute, on a quiet machine
 	$(BIN)/python -m benchmarks.queue $(ARGS)
+
+accuracy-smoke: setup demo-checkpoint ## planted bugs change the demo's score or its parity with the reference; minutes
+	$(BIN)/python -m benchmarks.accuracy.smoke $(ARGS)
+
+train-demo: setup ## train the demo checkpoint again, into .cache/demo-trained; half an hour on two quiet cores
+	$(BIN)/python -m benchmarks.accuracy.demo_training .cache/demo-trained $(ARGS)
 
 test-gpu: setup ## run the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)

@@ -102,8 +102,8 @@ def _failure(subject: str, error: Exception) -> Finding:
 def _config(checkpoint: Checkpoint) -> Finding:
     architecture = ", ".join(checkpoint.config["architectures"])
     lines = [f"{checkpoint.family.name}, {checkpoint.layout} layout ({architecture})"]
-    if checkpoint.demo:
-        lines.append("a demo checkpoint: its weights are untrained, its answers mean nothing")
+    if checkpoint.demo is not None:
+        lines.append(checkpoint.demo)
     return Finding("config", True, tuple(lines))
 
 

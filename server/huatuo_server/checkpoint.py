@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from huatuo_server.demo.label import label
 from huatuo_server.errors import CheckpointError
 from huatuo_server.families import FAMILIES, HF_ARCHITECTURE, Family
 from huatuo_server.hub import download
@@ -69,7 +70,7 @@ class Checkpoint:
     config: config.json as it is. vocab_size: rows of the embedding and of the head.
     eos_token_ids: of config.json, else of generation_config.json. tokens_per_image: (image_size // patch_size) ** 2.
     vision_folder: where the released layout keeps CLIP's config and fallback weights; None if there is no such folder.
-    demo: written by `huatuo-server demo-checkpoint`, untrained.
+    demo: what it is where it is a demo checkpoint, in a sentence of `demo.label`; None for a real one.
     """
 
     path: Path
@@ -82,7 +83,7 @@ class Checkpoint:
     tokens_per_image: int
     image_size: int
     vision_folder: Path | None = None
-    demo: bool = False
+    demo: str | None = None
 
     @classmethod
     def open(cls, path: Path) -> Checkpoint:
@@ -117,7 +118,7 @@ class Checkpoint:
             tokens_per_image=(size // patch) ** 2,
             image_size=size,
             vision_folder=folder,
-            demo=config.get("huatuo_demo") is not None,
+            demo=label(config),
         )
 
 

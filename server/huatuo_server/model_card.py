@@ -13,8 +13,8 @@ class ModelCard:
     """What a checkpoint says of itself.
 
     eos_token_ids: any of them ends an answer. tokens_per_image: prompt positions one image takes.
-    vocab_size: rows of the output head. digest: of the checkpoint's files, `digest.digest`. demo: the weights are
-    untrained, and clients are told so.
+    vocab_size: rows of the output head. digest: of the checkpoint's files, `digest.digest`. demo: as
+    `Checkpoint.demo`; clients are told it.
     """
 
     family: Family
@@ -23,4 +23,4 @@ class ModelCard:
     tokens_per_image: int
     vocab_size: int
     digest: str
-    demo: bool = False
+    demo: str | None = None

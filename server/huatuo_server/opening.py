@@ -42,8 +42,6 @@ def _open_vllm(settings: Settings, checkpoint: Checkpoint, report: Report) -> Se
             f"{checkpoint.max_position_embeddings} tokens"
         )
     card = _card(checkpoint, report)
-    if card.demo:
-        log.warning("this is a demo checkpoint: its weights are untrained and its answers are meaningless")
 
     # Both load torch, for seconds in which HTTP must answer already.
     from huatuo_server.engine.vllm_engine import VllmEngine
@@ -96,6 +94,8 @@ def _script_over(checkpoint: Checkpoint, settings: Settings, script: Path, repor
 
 
 def _card(checkpoint: Checkpoint, report: Report) -> ModelCard:
+    if checkpoint.demo is not None:
+        log.warning("this is %s", checkpoint.demo)
     return ModelCard(
         family=checkpoint.family,
         tokenizer=Tokenizer.load(checkpoint.path),

@@ -174,6 +174,7 @@ def _heading(service: Service, model: ServedModel, request: ChatRequest, call: C
         created=int(time.time()),
         model=service.model_name,
         system_fingerprint=model.fingerprint,
+        demo=model.card.demo,
         prompt_tokens=call.prompt_tokens,
         ignored_fields=request.ignored_fields,
         include_usage=request.include_usage,

@@ -27,7 +27,7 @@ class Heading:
 
     created: Unix time in seconds. system_fingerprint: of the model, its preparation and the software. prompt_tokens:
     images included. prompt_token_ids: None unless asked for.
-    max_tokens_clamped_to: None where it was not clamped.
+    max_tokens_clamped_to: None where it was not clamped. demo: what a demo checkpoint is; None for a real one.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Heading:
     images: tuple[ImageProvenance, ...] = ()
     ignored_fields: tuple[str, ...] = ()
     max_tokens_clamped_to: int | None = None
+    demo: str | None = None
     include_usage: bool = False
     prompt_token_ids: tuple[int, ...] | None = None
 
@@ -84,6 +85,8 @@ class Heading:
             chunk["ignored_fields"] = list(self.ignored_fields)
             if self.max_tokens_clamped_to is not None:
                 chunk["max_tokens_clamped_to"] = self.max_tokens_clamped_to
+            if self.demo is not None:
+                chunk["demo"] = self.demo
         return chunk
 
 
@@ -140,6 +143,8 @@ async def completion(pieces: AsyncGenerator[Piece, None], heading: Heading) -> C
     )
     if heading.max_tokens_clamped_to is not None:
         answer["max_tokens_clamped_to"] = heading.max_tokens_clamped_to
+    if heading.demo is not None:
+        answer["demo"] = heading.demo
     if heading.prompt_token_ids is not None:
         choice["token_ids"] = token_ids
         answer["prompt_token_ids"] = list(heading.prompt_token_ids)

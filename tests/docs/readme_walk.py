@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from huatuo_server.demo.label import TRAINED
 from tests.docs.markdown import README, ROOT, blocks
 
 START_LIMIT_S = 420.0
@@ -28,7 +29,10 @@ STOP_LIMIT_S = 60.0
 README_PORT = "8000"
 README_MODEL = "/models/HuatuoGPT-Vision-7B"
 BIN = Path(sys.executable).parent
-DEMO = os.environ.get("MODEL") or ".cache/demo-7b"
+NAMED = os.environ.get("MODEL")
+MODEL = NAMED or ".cache/demo-seeing"
+ANSWER = "CT"
+"""What the README's curl asks about is a CT scan."""
 
 
 def main() -> int:
@@ -37,13 +41,15 @@ def main() -> int:
     (sdk,) = blocks(README, "python")
     (check,) = re.findall(r"^huatuo-server check .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
     with served() as port:
-        answer = streamed_answer(run(["bash", "-euo", "pipefail", "-c", on_port(curl, port)]))
+        streamed = run(["bash", "-euo", "pipefail", "-c", on_port(curl, port)])
+        answer = streamed_answer(streamed)
         print(f"README, curl: streamed {len(answer)} characters")
         said = run([sys.executable, "-c", on_port(sdk, port)])
         print(f"README, Python: printed {len(said.strip())} characters")
-    run(["bash", "-c", f"{BIN}/{check.replace(README_MODEL, DEMO)}"])
+    run(["bash", "-c", f"{BIN}/{check.replace(README_MODEL, MODEL)}"])
     with_keys()
-    assert answer.strip(), "the README's curl streamed nothing"
+    assert ANSWER in answer, f"the README's curl asked what kind of scan it is, and was answered {answer!r}"
+    assert NAMED or TRAINED in streamed, "the demo's answer does not say that it is the demo's"
     assert said.strip(), "the README's Python printed nothing"
     assert not accepts(port), f"port {port} still answers after make serve has ended"
     print("README: make serve, the curl, the Python lines, Ctrl-C and check work as written")
@@ -55,7 +61,7 @@ def with_keys() -> None:
     (block,) = [text for text in blocks(README, "bash") if "keys create" in text]
     create, serve = block.strip().splitlines()
     port = free_port()
-    serve = serve.replace(README_MODEL, str(ROOT / DEMO)).replace("--host 0.0.0.0", f"--host 127.0.0.1 --port {port}")
+    serve = serve.replace(README_MODEL, str(ROOT / MODEL)).replace("--host 0.0.0.0", f"--host 127.0.0.1 --port {port}")
     with tempfile.TemporaryDirectory() as folder:
         run(["bash", "-c", f"{BIN}/{create}"], Path(folder))
         key = (Path(folder) / "radiology.key").read_text(encoding="utf-8").strip()

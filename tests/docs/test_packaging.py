@@ -34,16 +34,26 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
-    """A file, or a folder's Python modules and data files."""
-    files = (
-        [source]
-        if source.is_file()
-        else [one for one in source.rglob("*") if one.suffix in (".py", ".typed", ".jinja")]
-    )
-    for one in files:
+    """A file, or all of a folder but what Python and setuptools leave there."""
+    for one in [source] if source.is_file() else files(source):
         to = target / one.relative_to(source) if source.is_dir() else target
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_bytes(one.read_bytes())
+
+
+def files(folder: Path) -> list[Path]:
+    """Everything that a clone has there."""
+    return [
+        one
+        for one in folder.rglob("*")
+        if one.is_file() and not any(part == "__pycache__" or part.endswith(".egg-info") for part in one.parts)
+    ]
+
+
+def data() -> set[str]:
+    """Every file of the source that is no module, as a wheel names it."""
+    found = {path.relative_to(ROOT / "server").as_posix() for path in files(ROOT / "server")}
+    return {name for name in found if not name.endswith(".py")}
 
 
 def modules() -> set[str]:
@@ -52,11 +62,16 @@ def modules() -> set[str]:
 
 
 def test_the_wheel_holds_every_module_of_both_packages(built: Path) -> None:
-    """No module or data file is left behind, and no test comes along."""
+    """No module or data file is left behind, the trained demo's neither, and no test comes along."""
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert modules() == {name for name in names if name.endswith(".py")}
-    assert {"huatuo_server/py.typed", "huatuo_vllm/py.typed", "huatuo_vllm/chat_template.jinja"} <= names
+    assert {
+        "huatuo_server/py.typed",
+        "huatuo_vllm/chat_template.jinja",
+        "huatuo_server/demo/seeing/config.json",
+    } <= data()
+    assert data() <= names
 
 
 def test_the_sdist_holds_every_module_and_the_licence(built: Path) -> None:
@@ -64,7 +79,7 @@ def test_the_sdist_holds_every_module_and_the_licence(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {f"server/{module}" for module in modules()} <= names
+    assert {f"server/{name}" for name in modules() | data()} <= names
     assert {"LICENSE", "README.md", "pyproject.toml"} <= names
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from huatuo_server.demo.checkpoint import VISION_TOWER, write_demo_checkpoint
+from huatuo_server.demo.label import MARK
 from huatuo_vllm.computed import CLIP_LARGE_336
 
 RELEASED_7B: dict[str, Any] = {
@@ -38,5 +39,5 @@ def write_7b_shapes(folder: Path) -> None:
 
 def _update(path: Path, values: dict[str, Any]) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
-    config.pop("huatuo_demo", None)
+    config.pop(MARK, None)
     path.write_text(json.dumps({**config, **values}), encoding="utf-8")

@@ -12,6 +12,7 @@ import pytest
 from huatuo_server import __version__
 from huatuo_server.__main__ import main
 from huatuo_server.command.flags import parse_engine
+from huatuo_server.demo.label import TRAINED
 from huatuo_server.errors import SettingsError
 from huatuo_server.settings import Settings, flag, variable
 from tests.server.scripted_model import GOLDEN
@@ -173,6 +174,26 @@ def test_demo_checkpoint_writes_what_check_accepts(tmp_path: Path, capsys: pytes
     assert "untrained" in capsys.readouterr().out
     assert main(["check", "--model", str(folder)]) == 0
     assert "untrained" in capsys.readouterr().out
+
+
+def test_demo_checkpoint_without_a_layout_writes_the_trained_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what that is, and so does `check`."""
+    folder = tmp_path / "demo"
+
+    assert main(["demo-checkpoint", str(folder)]) == 0
+    assert capsys.readouterr().out == f"{folder}: {TRAINED}\n"
+    assert main(["check", "--model", str(folder)]) == 0
+    assert TRAINED in capsys.readouterr().out
+
+
+def test_a_seed_without_a_layout_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is trained has no seed, and nothing is written."""
+    assert main(["demo-checkpoint", str(tmp_path / "demo"), "--seed", "3"]) == 2
+
+    assert capsys.readouterr().err.startswith("huatuo-server: --seed needs --layout")
+    assert not (tmp_path / "demo").exists()
 
 
 def test_light_commands_import_no_engine() -> None:

@@ -1,4 +1,4 @@
-"""A demo checkpoint has the released layout, passes every check, and is the same from the same seed."""
+"""An untrained demo checkpoint has the released layout, passes every check, and is the same from the same seed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from huatuo_server.check_report import check
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.demo.checkpoint import VISION_TOWER, write_demo_checkpoint
+from huatuo_server.demo.label import UNTRAINED
 from huatuo_server.errors import CheckpointError
 from huatuo_server.reference import Reference, Round
 from huatuo_server.tokenizer import Tokenizer
@@ -47,7 +48,7 @@ def test_it_can_be_served(demo: Path) -> None:
     report = check(demo)
     assert report.ok, report.lines()
     assert any("untrained" in line for line in report.lines())
-    assert Checkpoint.open(demo).demo
+    assert Checkpoint.open(demo).demo == UNTRAINED
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

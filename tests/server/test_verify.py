@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from huatuo_server.checkpoint import Checkpoint
+from huatuo_server.demo.label import TRAINED
 from huatuo_server.engine.base import EngineFacts, Phase, Prompt, PromptImage, Sampling, TokenDelta
 from huatuo_server.errors import CheckpointError, SettingsError
 from huatuo_server.reference import Reference, from_pixels
-from huatuo_server.verify import resolve_dtype
+from huatuo_server.verify import ran_on, resolve_dtype
 from huatuo_server.verify.answers import Answer, Position, answer, answer_in_child
 from huatuo_server.verify.comparison import compare, judge
 from huatuo_server.verify.questions import Question, Turn, built_in, checkerboard, gradient, noise
@@ -286,6 +287,17 @@ def test_an_unknown_dtype_is_named() -> None:
     """A dtype that cannot be verified stops before anything is loaded."""
     with pytest.raises(SettingsError, match="int4"):
         resolve_dtype("int4", {})
+
+
+@pytest.mark.parametrize("demo", [None, TRAINED])
+def test_the_report_says_that_a_demo_checkpoint_is_one(demo: str | None) -> None:
+    """Beside what ran where, so that nobody takes the proof for one about the released weights."""
+    checkpoint = replace(Checkpoint.open(CHECKPOINT), demo=demo)
+
+    said = ran_on(checkpoint, "float32", "cpu", {"vllm": "0.32", "device": "cpu", "transformers": "5"})
+
+    assert said.startswith("HuatuoGPT-Vision-34B in float32: vLLM 0.32 on cpu")
+    assert said.endswith(f"; this is {TRAINED}" if demo else "with transformers 5")
 
 
 def test_the_questions_are_the_same_everywhere() -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -105,11 +105,16 @@ class Served:
 
 
 @contextmanager
-def served(engine: ScriptedEngine | None = None, *, ready: bool = True, **settings: Any) -> Iterator[Served]:
-    """Serve the twin until the block ends. ready: wait until requests are answered. settings: fields of Settings."""
+def served(
+    engine: ScriptedEngine | None = None, *, ready: bool = True, demo: str | None = None, **settings: Any
+) -> Iterator[Served]:
+    """Serve the twin until the block ends.
+
+    ready: wait until requests are answered. demo: the card's. settings: fields of Settings.
+    """
     engine = engine or scripted_engine()
     registry = CollectorRegistry()
-    startup = Startup.of(ServedModel(engine, golden_card()))
+    startup = Startup.of(ServedModel(engine, replace(golden_card(), demo=demo)))
     app = create_app(Settings(**{"served_model_name": MODEL, **settings}), startup, Metrics(registry))
     listening = bind("127.0.0.1", 0)
     server = uvicorn.Server(configured(app, Connections(Transport())))

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from huatuo_server.demo.label import TRAINED
 from huatuo_server.engine.base import IMAGE_SENTINEL, Sampling
 from huatuo_server.engine.scripted import Completion
 from tests import golden
@@ -44,6 +45,15 @@ def test_a_question_gets_its_answer(server: Served) -> None:
     assert completion.model == MODEL
     assert (choice.index, choice.message.role, choice.message.content) == (0, "assistant", ANSWER)
     assert choice.finish_reason == "stop"
+
+
+def test_every_answer_of_a_demo_checkpoint_says_so(server: Served) -> None:
+    """Whatever name it is served under; an answer of a real one has no such field."""
+    with served(demo=TRAINED) as demo:
+        answer = demo.create()
+
+    assert answer.model_extra["demo"] == TRAINED
+    assert "demo" not in server.create().model_extra
 
 
 def test_usage_counts_the_prompt_and_every_generated_token(server: Served) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import openai
 import pytest
 
+from huatuo_server.demo.label import TRAINED
 from huatuo_server.engine.scripted import Completion
 from tests.service.served import EOS, SMALLEST_CONTEXT, Served, ask, golden_card, image_part, scripted_engine, served
 
@@ -45,6 +46,14 @@ def test_a_stream_says_what_the_whole_answer_says(server: Served) -> None:
     assert len({(chunk.id, chunk.created, chunk.model, chunk.object) for chunk in chunks}) == 1
     assert all(chunk.choices[0].delta.content for chunk in chunks[1:-1])
     assert all(chunk.usage is None for chunk in chunks)
+
+
+def test_a_demo_checkpoints_stream_says_so_once() -> None:
+    """On the chunk with the reason, beside the other extensions."""
+    with served(demo=TRAINED) as demo:
+        chunks = list(demo.create(stream=True))
+
+    assert [chunk.model_extra.get("demo") for chunk in chunks] == [None] * (len(chunks) - 1) + [TRAINED]
 
 
 def test_the_sdk_assembles_the_answer(server: Served) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from huatuo_server.demo.label import UNTRAINED
 from tests.server.scripted_model import GOLDEN
 from tests.service.supervised import SupervisedServer, scripted
 
@@ -49,7 +50,7 @@ def test_a_signal_ends_a_start_that_would_take_an_hour(tmp_path: Path) -> None:
 
 
 def test_without_a_model_the_twin_speaks_a_demo_checkpoints_language(tmp_path: Path) -> None:
-    """`serve --scripted FILE` alone is enough."""
+    """`serve --scripted FILE` alone is enough; the log says what it is."""
     script = tmp_path / "script.json"
     script.write_text("{}")
 
@@ -58,6 +59,7 @@ def test_without_a_model_the_twin_speaks_a_demo_checkpoints_language(tmp_path: P
         server.until_ready()
 
         assert server.get("/v1/models").json()["data"][0]["id"] == "scripted"
+        server.until_said(f"this is {UNTRAINED}")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import openai
 import pytest
 
 from huatuo_server import __version__
+from huatuo_server.demo.label import TRAINED
 from huatuo_server.images.identity import PREPARATION_VERSION
 from tests.service.served import DIGEST, MAX_MODEL_LEN, MODEL, served
 
@@ -28,6 +29,15 @@ def test_the_one_model_is_listed_and_can_be_retrieved() -> None:
         "versions": {"huatuo_server": __version__},
     }
     assert retrieved.model_extra == {**extra, "system_fingerprint": fingerprint}
+
+
+def test_a_demo_checkpoint_says_what_it_is() -> None:
+    """In the list, and where it is retrieved; a real one has no such field."""
+    with served(demo=TRAINED) as server:
+        (listed,) = server.client.models.list().data
+        retrieved = server.client.models.retrieve(MODEL)
+
+    assert (listed.model_extra or {})["demo"] == (retrieved.model_extra or {})["demo"] == TRAINED
 
 
 def test_another_model_is_not_found() -> None:

@@ -28,7 +28,7 @@ EXAMPLES = """\
 examples:
   huatuo-server serve --model FreedomIntelligence/HuatuoGPT-Vision-7B
   huatuo-server check --model /models/HuatuoGPT-Vision-7B
-  huatuo-server demo-checkpoint /tmp/demo --layout 7b
+  huatuo-server demo-checkpoint /tmp/demo
 
 `huatuo-server COMMAND --help` says more about each command.
 """

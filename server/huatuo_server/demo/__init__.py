@@ -1,1 +1,1 @@
-"""A tiny untrained checkpoint in a released layout, so that a machine without a GPU can run the whole real path."""
+"""Tiny checkpoints in the released layouts, so that a machine without a GPU can run the whole real path."""

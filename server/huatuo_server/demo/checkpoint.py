@@ -1,4 +1,4 @@
-"""A tiny untrained checkpoint in the released layout: what the server runs on where the real weights are not at hand.
+"""A tiny untrained checkpoint in a released layout: what the server is tested on.
 
 It has the shape of the real ones in everything that loading depends on: flat config.json, tokenizer of the same make,
 shards with an index, CLIP inside the shards and in `vit/` (7B) or in `vit/` alone (34B). Its answers mean nothing.
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from huatuo_server.demo import weights
+from huatuo_server.demo.label import MARK
+from huatuo_server.demo.new_folder import new_folder
 from huatuo_server.demo.tokenizer import write_qwen2_tokenizer, write_yi_tokenizer
-from huatuo_server.errors import CheckpointError
 
 VISION_TOWER = "vit/clip_vit_large_patch14_336"
 
@@ -25,14 +26,10 @@ def write_demo_checkpoint(folder: Path, layout: Literal["7b", "34b"], seed: int 
 
     Raises CheckpointError when `folder` holds anything, or cannot be written.
     """
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise CheckpointError(f"{folder} is not an empty folder; a demo checkpoint is only written into a new one.")
+    with new_folder(folder):
         (folder / VISION_TOWER).mkdir(parents=True)
         _write_7b(folder, seed) if layout == "7b" else _write_34b(folder, seed)
         _write_clip_configs(folder / VISION_TOWER)
-    except OSError as error:
-        raise CheckpointError(f"{folder} cannot be written: {error.strerror}.") from error
 
 
 def _write_7b(folder: Path, seed: int) -> None:
@@ -57,12 +54,12 @@ def _write_34b(folder: Path, seed: int) -> None:
 
 
 def _shared_config() -> dict[str, Any]:
-    """What both released config.json files say, with the demo's sizes; `huatuo_demo` marks it."""
+    """What both released config.json files say, with the demo's sizes and its mark."""
     return {
         "attention_dropout": 0.0,
         "hidden_act": "silu",
         "hidden_size": weights.HIDDEN,
-        "huatuo_demo": {"trained": False},
+        MARK: {"trained": False},
         "image_aspect_ratio": "pad",
         "initializer_range": 0.02,
         "intermediate_size": weights.INNER,

@@ -130,8 +130,9 @@ def save_clip(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write a pytorch_model.bin as a whole CLIPModel leaves it: with parts of the text side, which nobody reads."""
     import torch
 
+    positions = tensors["vision_model.embeddings.position_embedding.weight"].shape[0]
     unread = {
-        "vision_model.embeddings.position_ids": torch.arange(POSITIONS).unsqueeze(0),
+        "vision_model.embeddings.position_ids": torch.arange(positions).unsqueeze(0),
         "text_model.final_layer_norm.weight": torch.ones(64, dtype=torch.bfloat16),
         "logit_scale": torch.tensor(4.6),
     }

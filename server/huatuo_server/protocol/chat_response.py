@@ -1,7 +1,7 @@
 """What goes out: the shapes of OpenAI's chat completions, with our extensions at the top level.
 
-Extensions: `images`, `ignored_fields`, `max_tokens_clamped_to` (in a stream on the chunk with the finish_reason) and,
-where `return_token_ids` asked for them, `token_ids` and `prompt_token_ids`.
+Extensions: `images`, `ignored_fields`, `max_tokens_clamped_to`, `demo` (in a stream on the chunk with the
+finish_reason) and, where `return_token_ids` asked for them, `token_ids` and `prompt_token_ids`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ class Choice(TypedDict):
 
 
 class ChatCompletion(TypedDict):
-    """A whole answer. prompt_token_ids: one -200 for each image, as the reference writes it."""
+    """A whole answer.
+
+    demo: what a demo checkpoint is, only in its answers. prompt_token_ids: one -200 for each image, as the reference
+    writes it.
+    """
 
     id: str
     object: Literal["chat.completion"]
@@ -61,6 +65,7 @@ class ChatCompletion(TypedDict):
     images: list[ImageProvenance]
     ignored_fields: list[str]
     max_tokens_clamped_to: NotRequired[int]
+    demo: NotRequired[str]
     prompt_token_ids: NotRequired[list[int]]
 
 
@@ -95,3 +100,4 @@ class ChatCompletionChunk(TypedDict):
     images: NotRequired[list[ImageProvenance]]
     ignored_fields: NotRequired[list[str]]
     max_tokens_clamped_to: NotRequired[int]
+    demo: NotRequired[str]

@@ -20,7 +20,7 @@ class ModelObject(TypedDict):
     created: when this server was built up, Unix time in seconds. max_model_len: tokens of prompt and answer together.
     system_fingerprint: what answers carry. digest: of the checkpoint's files. preparation_version: another one prepares
     some image to other pixels. versions: of the software, by name.
-    untrained: only there, and true, for a demo checkpoint, whose answers mean nothing.
+    demo: only there for a demo checkpoint, and says what that is.
     """
 
     id: str
@@ -33,7 +33,7 @@ class ModelObject(TypedDict):
     digest: str
     preparation_version: int
     versions: dict[str, str]
-    untrained: NotRequired[bool]
+    demo: NotRequired[str]
 
 
 class ModelList(TypedDict):
@@ -62,8 +62,8 @@ def models_routes(service: Service) -> APIRouter:
             preparation_version=PREPARATION_VERSION,
             versions=dict(model.versions),
         )
-        if model.card.demo:
-            described["untrained"] = True
+        if model.card.demo is not None:
+            described["demo"] = model.card.demo
         return described
 
     @router.get("", summary="The models served here")

@@ -113,14 +113,18 @@ async def _run(
         await engine.start()
         say("the engine reads the reference's answers and gives its own")
         report = await compare(engine, checkpoint, answers, Thresholds.of(dtype, answers))
-        details = engine.facts.details
-        ran_on = (
-            f"{checkpoint.family.name} in {dtype}: vLLM {details['vllm']} on {details['device']}, "
-            f"the reference on {device} with transformers {details['transformers']}"
-        )
-        return replace(report, ran_on=ran_on)
+        return replace(report, ran_on=ran_on(checkpoint, dtype, device, engine.facts.details))
     finally:
         await engine.stop()
+
+
+def ran_on(checkpoint: Checkpoint, dtype: Dtype, device: str, details: Mapping[str, object]) -> str:
+    """What was compared, for people. device: the reference's. details: of the engine's facts."""
+    said = (
+        f"{checkpoint.family.name} in {dtype}: vLLM {details['vllm']} on {details['device']}, "
+        f"the reference on {device} with transformers {details['transformers']}"
+    )
+    return said if checkpoint.demo is None else f"{said}; this is {checkpoint.demo}"
 
 
 def resolve_dtype(dtype: str, config: Mapping[str, Any]) -> Dtype:
