@@ -48,8 +48,7 @@ def compare(first: Run, second: Run, out: Path) -> str:
     items, missing = _items(compared)
     try:
         (out / PICTURES if items else out).mkdir(parents=True, exist_ok=True)
-        # A text that came as JSON may hold half a character, which no file in UTF-8 can.
-        (out / PAGE).write_text(_page(compared, items, missing, out), encoding="utf-8", errors="replace")
+        (out / PAGE).write_text(_page(compared, items, missing, out), encoding="utf-8")
         (out / RECORD).write_text(json.dumps(_record(compared), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise RunError(f"{out}: {error.strerror}") from error
@@ -80,7 +79,8 @@ def _items(compared: Compared) -> tuple[dict[str, Item], str]:
 
 def _page(compared: Compared, items: dict[str, Item], missing: str, out: Path) -> str:
     first, second = (
-        f"**{plain(name)}** ({asked(run.about)})" for name, run in zip(compared.names, compared.runs, strict=True)
+        f"**{plain(name)}** ({plain(asked(run.about))})"
+        for name, run in zip(compared.names, compared.runs, strict=True)
     )
     sections = ["# Comparison", f"First: {first}. Second: {second}.", _METHOD, _table(compared), *_remarks(compared)]
     sections += ["## What differs between the runs", _differences(compared)]
@@ -150,7 +150,7 @@ def _flipped(number: int, pair: Pair, names: tuple[str, str], item: Item | None,
 
 
 def _right(answer: Answer) -> str:
-    return "none of the options" if answer.label is None else answer.label
+    return "none of the options" if answer.label is None else plain(answer.label)
 
 
 def _verdict(pair: Pair, scorer: Scorer, place: int) -> str:

@@ -125,11 +125,12 @@ def summary(folder: Path) -> JamaScore | None:
     """The score that `judge` left in a run's folder; None before. Raises RunError for a file that is not one."""
     try:
         found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        found |= {name: Mean(**found[name]) for name in ("key_points", "inference", "evidence", "overall")}
-        return JamaScore(**found)
+        found |= {name: _mean_of(found[name]) for name in ("key_points", "inference", "evidence", "overall")}
+        found |= {name: int(found[name]) for name in ("n", "num_failed", "num_unanswered")}
+        return JamaScore(**{**found, "judge": str(found["judge"])})
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         raise RunError(f"{folder / FILE}: is no JAMA score: {error}") from None
 
 
@@ -144,7 +145,12 @@ def table(score: JamaScore) -> str:
     cells = [(name, f"{each.mean:.2f}", _interval(each)) for name, each in rows.items()]
     means = markdown.table(("rating, 0 to 5", "mean", "95 % interval"), cells)
     counts = f"{score.n} judged, {score.num_failed} failed to be judged, {score.num_unanswered} without an answer"
-    return f"{means}\n\nJudge: {score.judge}. Answers: {counts}."
+    return f"{means}\n\nJudge: {markdown.plain(score.judge)}. Answers: {counts}."
+
+
+def _mean_of(found: dict[str, Any]) -> Mean:
+    ends = (None if found[name] is None else float(found[name]) for name in ("low", "high"))
+    return Mean(float(found["mean"]), *ends)
 
 
 def _interval(each: Mean) -> str:

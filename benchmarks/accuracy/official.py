@@ -11,8 +11,8 @@ it does to one answer, in order, and what we do with it:
 5. Where there is no match, the scorer looks for the options' texts in the text, but is given the whole record in place
    of the options: it ends with an AttributeError. One such answer ends the scoring of the whole run.
 
-Where it would end, the outcome is `crashed`: counted apart, and as not right. An answer that is neither "?" nor an
-option ends it too; we cannot tell that from "?", since both have no label, and both are never right.
+Where it would end, the outcome is `crashed`: counted apart, and as not right. An answer of the data that is
+neither "?" nor an option ends it too; here the readers refuse such data, so that no label means "?".
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ Colours are of Okabe and Ito (2008), which colour-blind people tell apart; publi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
+from benchmarks.accuracy.printable import printable
 from benchmarks.accuracy.proportion import Estimate
 from benchmarks.accuracy.published import DATASETS, OMNIMEDVQA_SUBSETS, PAPER, RERUN, ROWS, Row
 
@@ -40,6 +42,9 @@ BAR_IN = 0.2
 to the next, from the last one to the next line; and of a bar."""
 
 
+MAX_ROWS, MAX_LETTERS = 30, 40
+"""Of a figure, and of a name in it: data may have any number of subsets, with names of any length. Tables have all."""
+
 _Handle = Artist | ErrorbarContainer
 
 
@@ -60,7 +65,7 @@ def accuracy_figure(runs: Sequence[Drawn]) -> Figure:
     with _style():
         figure = Figure(figsize=(7.6, AXIS_IN + legend_in + row_in * len(datasets)), layout="constrained")
         axes = figure.add_subplot()
-        _frame(axes, [DATASETS.get(dataset, dataset) for dataset in datasets])
+        _frame(axes, [DATASETS.get(dataset) or _label(dataset) for dataset in datasets])
         axes.set_ylim(len(datasets) - 1 + (row_in - GAP_IN + 0.15) / row_in, -0.25 / row_in)
         drawn: list[_Handle] = [
             _run(axes, run, datasets, number, (FIRST_RUN_IN + RUN_IN * number) / row_in)
@@ -78,7 +83,7 @@ def subsets_figure(runs: Sequence[Drawn]) -> Figure:
         height_in = AXIS_IN + (0.14 + BAR_IN * len(runs)) * len(subsets)
         figure = Figure(figsize=(7.6, height_in), layout="constrained")
         axes = figure.add_subplot()
-        _frame(axes, [OMNIMEDVQA_SUBSETS.get(subset, subset) for subset in subsets])
+        _frame(axes, [OMNIMEDVQA_SUBSETS.get(subset) or _label(subset) for subset in subsets])
         for number, run in enumerate(runs):
             _bars(axes, run, subsets, number, len(runs))
         axes.set_xlim(0, 100)
@@ -95,8 +100,9 @@ def save(figure: Figure, folder: Path, name: str) -> None:
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
-def _style() -> AbstractContextManager[None]:
-    return mpl.rc_context(
+@contextmanager
+def _style() -> Iterator[None]:
+    style = mpl.rc_context(
         {
             "font.family": "DejaVu Sans",
             "font.size": 9,
@@ -109,11 +115,23 @@ def _style() -> AbstractContextManager[None]:
             "text.parse_math": False,
         }
     )
+    with style, warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box; the tables have it.
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        yield
 
 
 def _ordered(found: Sequence[str], known: Mapping[str, str]) -> list[str]:
-    """Each once; those that are known first, in their order."""
-    return [each for each in known if each in found] + [each for each in dict.fromkeys(found) if each not in known]
+    """Each once; those that are known first, in their order; no more than there are rows for."""
+    each_once = [each for each in known if each in found] + [each for each in dict.fromkeys(found) if each not in known]
+    return each_once[:MAX_ROWS]
+
+
+def _label(name: str) -> str:
+    line = " ".join(printable(name).split())
+    cut = line if len(line) <= MAX_LETTERS else f"{line[: MAX_LETTERS - 1]}…"
+    # Matplotlib leaves names that begin with an underscore out of the legend.
+    return f" {cut}" if cut.startswith("_") else cut
 
 
 def _frame(axes: Axes, labels: Sequence[str]) -> None:
@@ -153,7 +171,9 @@ def _run(axes: Axes, run: Drawn, datasets: Sequence[str], number: int, below: fl
     xs, whiskers = [100 * each.value for each in estimates], _whiskers(estimates)
     for each, y in points:
         _number(axes, each, y, colour)
-    return axes.errorbar(xs, ys, xerr=whiskers, fmt="o", color=colour, ms=6, capsize=2.5, lw=1.5, label=run.name)
+    return axes.errorbar(
+        xs, ys, xerr=whiskers, fmt="o", color=colour, ms=6, capsize=2.5, lw=1.5, label=_label(run.name)
+    )
 
 
 def _number(axes: Axes, found: Estimate, y: float, colour: str) -> None:
@@ -163,13 +183,14 @@ def _number(axes: Axes, found: Estimate, y: float, colour: str) -> None:
 
 
 def _bars(axes: Axes, run: Drawn, subsets: Sequence[str], number: int, num_runs: int) -> None:
-    thickness = 0.72 / num_runs
+    thickness, is_named = 0.72 / num_runs, False
     for place, subset in enumerate(subsets):
         if (found := run.subsets.get(subset)) is None:
             continue
         y = place + thickness * (number - (num_runs - 1) / 2)
         colour = RUN_COLOURS[number % len(RUN_COLOURS)]
-        label = run.name if subset == next(iter(run.subsets)) else None
+        label = None if is_named else _label(run.name)
+        is_named = True
         axes.barh(y, 100 * found.value, thickness * 0.9, color=colour, alpha=0.45, label=label)
         axes.errorbar(100 * found.value, y, xerr=_whiskers([found]), color=colour, capsize=2.5, lw=1.4)
         _number(axes, found, y, INK)

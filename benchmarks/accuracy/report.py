@@ -11,8 +11,10 @@ from typing import Any
 from benchmarks.accuracy import jama_score, tables
 from benchmarks.accuracy.cost import cost
 from benchmarks.accuracy.errors import RunError
+from benchmarks.accuracy.formats.jama import DATASET as JAMA
+from benchmarks.accuracy.jama_score import JamaScore
 from benchmarks.accuracy.markdown import plain
-from benchmarks.accuracy.plots import Drawn, accuracy_figure, save, subsets_figure
+from benchmarks.accuracy.plots import MAX_ROWS, Drawn, accuracy_figure, save, subsets_figure
 from benchmarks.accuracy.proportion import Estimate
 from benchmarks.accuracy.protocol import differences
 from benchmarks.accuracy.published import PAPER, RERUN, ROWS, SEMIHVISION
@@ -36,6 +38,8 @@ _SCORERS = """\
 else none (*unparsed*); the papers have no such figures. *failed*: the server gave no answer."""
 
 _JAMA = """\
+The means are over what was judged. *not judged*: answers that the judge gave no usable judgement of, or whose case has
+no discussion. *not answered*: questions that the run had no answer to when it was judged.
 No score of one judge can be compared with another judge's; how the published ones were made was never released."""
 
 
@@ -62,6 +66,7 @@ def _reported(run: Run, name: str) -> Reported:
     found = scores(run.answers())
     if not found["official"].datasets and not found["official"].num_open:
         raise RunError(f"{run.folder}: has no answers")
+    jama = jama_score.summary(run.folder)
     return Reported(
         name=name,
         identity=identity(run.about),
@@ -69,8 +74,14 @@ def _reported(run: Run, name: str) -> Reported:
         scores=found,
         cost=cost(run.about, run.answers()),
         differences=differences(run.about, found["official"]),
-        jama=jama_score.summary(run.folder),
+        jama=jama,
+        num_newer=0 if jama is None else _num_newer(run, jama),
     )
+
+
+def _num_newer(run: Run, jama: JamaScore) -> int:
+    answered = sum(answer.dataset == JAMA and answer.error is None for answer in run.answers())
+    return max(0, answered - jama.n - jama.num_failed)
 
 
 def _figures(runs: Sequence[Reported], out: Path) -> list[str]:
@@ -101,14 +112,21 @@ def _page(runs: Sequence[Reported], figures: Sequence[str]) -> str:
         sections.append(f"![Accuracy of the runs and of published models, by data set]({ACCURACY}.svg)")
     if SUBSETS in figures:
         sections += ["## OmniMedVQA's subsets", f"![Accuracy on each subset of OmniMedVQA]({SUBSETS}.svg)"]
+        sections += _not_drawn(runs)
     if any(run.jama for run in runs):
-        sections += ["## JAMA score, 0 to 5", _JAMA, tables.jama(runs)]
+        sections += ["## JAMA score, 0 to 5", _JAMA, tables.jama(runs), *_newer(runs)]
     sections += ["## What is not as in the paper", *_each(runs, tables.differences)]
-    sections += ["## What became of each question", _SCORERS, *_each(runs, tables.counts), *_open_questions(runs)]
+    sections += ["## What became of each question", _SCORERS, *_each(runs, tables.counts)]
+    sections += [*_unlabelled(runs), *_open_questions(runs)]
     if any(map(tables.subsets, runs)):
         sections += ["## Subsets", *_each(runs, tables.subsets)]
     sections += ["## Cost and time", tables.costs(runs), "## Who was asked what", tables.identities(runs)]
     return "\n\n".join(sections) + "\n"
+
+
+def _not_drawn(runs: Sequence[Reported]) -> list[str]:
+    num = len({subset for run in runs for subset in _drawn(run).subsets})
+    return [f"The figure has {MAX_ROWS} of {num} subsets; the tables have all."] if num > MAX_ROWS else []
 
 
 def _each(runs: Sequence[Reported], table: Callable[[Reported], str]) -> list[str]:
@@ -120,9 +138,30 @@ def _each(runs: Sequence[Reported], table: Callable[[Reported], str]) -> list[st
     return sections
 
 
+def _newer(runs: Sequence[Reported]) -> list[str]:
+    return [
+        f"{plain(run.name)}: has {run.num_newer} answers more than when it was judged; `judge` again rates them too."
+        for run in runs
+        if run.num_newer
+    ]
+
+
+def _unlabelled(runs: Sequence[Reported]) -> list[str]:
+    """Where the data say "?", or nothing."""
+    sentences = []
+    for run in runs:
+        datasets = run.scores["official"].datasets.items()
+        if found := [f"{score.num_unlabelled} of {plain(name)}" for name, score in datasets if score.num_unlabelled]:
+            told = ", ".join(found)
+            sentences.append(
+                f"{plain(run.name)}: questions without a right option, which no answer gets right: {told}."
+            )
+    return sentences
+
+
 def _open_questions(runs: Sequence[Reported]) -> list[str]:
     return [
-        f"{plain(run.name)}: {run.scores['official'].num_open} open questions, which have no options, are not scored."
+        f"{plain(run.name)}: {run.scores['official'].num_open} open questions, which have no options, have no accuracy."
         for run in runs
         if run.scores["official"].num_open
     ]

@@ -1,8 +1,8 @@
 """How many of a run's answers are right: each scorer's counts, by data set and subset, with intervals.
 
 What is unparsed, crashed or failed counts as not right. Questions without options are open: no letter answers them,
-and the published scorer leaves them out as well. A data set of which no right answer is known (MMMU's test) has counts
-and no accuracy.
+and the published scorer leaves them out as well. JAMA's cases are such, and are rated instead. A data set of which no
+right answer is known (MMMU's test) has counts and no accuracy.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ class Score:
     num_unparsed: int = 0
     num_crashed: int = 0
     num_failed: int = 0
+
+    @property
+    def num_unlabelled(self) -> int:
+        """Questions that no answer gets right: the data tell no right option."""
+        return self.n - self.num_labelled
 
     @property
     def accuracy(self) -> Estimate | None:

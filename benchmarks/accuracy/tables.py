@@ -19,7 +19,11 @@ UNKNOWN = "answers not public"
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A run as the report tells it. name: unique in the report. identity: as of `run_identity`. jama: if judged."""
+    """A run as the report tells it.
+
+    name: unique in the report. identity: as of `run_identity`. jama: if judged. num_newer: JAMA answers that the run
+    has more than were there when it was judged.
+    """
 
     name: str
     identity: Mapping[str, str]
@@ -28,6 +32,7 @@ class Reported:
     cost: Cost
     differences: Sequence[Difference]
     jama: JamaScore | None
+    num_newer: int = 0
 
 
 def percent(found: Estimate | None) -> str:
@@ -52,12 +57,14 @@ def beside_published(runs: Sequence[Reported]) -> str:
 def jama(runs: Sequence[Reported]) -> str:
     """The judged runs and the published scores, 0 to 5."""
     rows = [
-        [f"**{plain(run.name)}**", _jama_mean(run.jama), plain(run.jama.judge), "this report"]
+        [f"**{plain(run.name)}**", _jama_mean(run.jama), *_jama_counts(run.jama), plain(run.jama.judge), "this report"]
         for run in runs
         if run.jama is not None
     ]
-    rows += [[row.model, f"{row.jama:.2f}", "GPT-4", row.source.title] for row in ROWS if row.jama is not None]
-    return table(["model", "mean of the three ratings", "judge", "source"], rows, num_texts=4)
+    untold = ["", "", ""]
+    rows += [[row.model, f"{row.jama:.2f}", *untold, "GPT-4", row.source.title] for row in ROWS if row.jama is not None]
+    head = ["model", "mean of the three ratings", "judged", "not judged", "not answered", "judge", "source"]
+    return table(head, rows, num_texts=len(head))
 
 
 def counts(run: Reported) -> str:
@@ -87,7 +94,7 @@ def subsets(run: Reported) -> str:
 
 def differences(run: Reported) -> str:
     """From the paper's protocol."""
-    rows = [[each.what, each.paper, plain(each.run)] for each in run.differences]
+    rows = [[plain(each.what), plain(each.paper), plain(each.run)] for each in run.differences]
     return table(["", "paper", "this run"], rows, num_texts=3)
 
 
@@ -95,7 +102,7 @@ def identities(runs: Sequence[Reported]) -> str:
     """A column for each run, a row for each fact that one of them has."""
     names = dict.fromkeys(name for run in runs for name in run.identity)
     rows = [[plain(name), *(plain(run.identity.get(name, "")) for run in runs)] for name in names]
-    rows.append(["asked", *(run.asked for run in runs)])
+    rows.append(["asked", *(plain(run.asked) for run in runs)])
     return table(["", *(plain(run.name) for run in runs)], rows, num_texts=1 + len(runs))
 
 
@@ -128,7 +135,11 @@ def _published_row(row: Row) -> list[str]:
 def _jama_mean(score: JamaScore) -> str:
     found = score.overall
     interval = "" if found.low is None or found.high is None else f" ({found.low:.2f} to {found.high:.2f})"
-    return f"{found.mean:.2f}{interval}, n = {score.n}"
+    return f"{found.mean:.2f}{interval}"
+
+
+def _jama_counts(score: JamaScore) -> list[str]:
+    return [str(score.n), str(score.num_failed), str(score.num_unanswered)]
 
 
 def _counts(name: str, scorer: Scorer, score: Score) -> list[str]:

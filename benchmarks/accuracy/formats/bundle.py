@@ -7,7 +7,9 @@ and `scorer.py` of https://github.com/FreedomIntelligence/HuatuoGPT-Vision read 
      "dataset": ..., "subset": ..., "question_type": ...}
 
 `options` is a list or the string of a Python list literal, `image` a list or one path, `subset` may be missing.
-Records that are open, or that have no options, are asked there too but not scored; here they are not asked.
+`answer` is an option's text, or `?` where none is told, which counts as wrong. Records that are open, or that have no
+options, are asked there too but not scored; here they are not asked. JAMA's cases are none of the bundle's: they have a
+reader of their own, since their answers are rated.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.accuracy.formats import jama
 from benchmarks.accuracy.formats.json_list import json_records
 from benchmarks.accuracy.formats.location import index_file
-from benchmarks.accuracy.formats.options import options_of
+from benchmarks.accuracy.formats.options import UNPUBLISHED, option, options_of
 from benchmarks.accuracy.formats.picture_file import picture_file
 from benchmarks.accuracy.formats.record import Record
 from benchmarks.accuracy.item import Item, Picture
@@ -36,15 +39,21 @@ def items(path: Path) -> Iterator[Item]:
 
 def _item(record: Record, options: tuple[str, ...]) -> Item:
     dataset = record.text("dataset")
+    if dataset == jama.DATASET:
+        raise record.error("dataset", f"{dataset} is read from its own file, and rated by a judge")
     return Item(
         id=f"{dataset}/{record.number}",
         dataset=dataset,
         subset=record.text("subset") if record.has("subset") else "",
         question=record.text("question"),
         options=options,
-        answer=record.text("answer"),
+        answer=_answer(record, options),
         pictures=_pictures(record),
     )
+
+
+def _answer(record: Record, options: tuple[str, ...]) -> str:
+    return UNPUBLISHED if record.text("answer") == UNPUBLISHED else option(record, "answer", options)
 
 
 def _pictures(record: Record) -> tuple[Picture, ...]:
@@ -52,4 +61,6 @@ def _pictures(record: Record) -> tuple[Picture, ...]:
     names = [found] if isinstance(found, str) else found
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise record.error("image", "is neither a path nor a list of paths")
+    if not names:
+        raise record.error("image", "is empty: this copy is incomplete, each question has a picture")
     return tuple(picture_file(record, "image", record.file.parent, name) for name in names)

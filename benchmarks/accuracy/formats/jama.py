@@ -6,6 +6,8 @@ letter), `answer`, `explanation` (the discussion), `field`.
 
 The scraper saves no pictures, and the ones that SemiHVision's score was made with are not published. Who has saved a
 case's picture puts it beside the file as `images/ID.jpg` (or any other ending); a case without one is asked as text.
+
+A case is asked openly and its answer rated, so an item has no options: a letter in the answer would say nothing.
 """
 
 from __future__ import annotations
@@ -39,14 +41,14 @@ def items(path: Path) -> Iterator[Item]:
 
 
 def _item(record: Record, identity: str, pictures: tuple[Picture, ...]) -> Item:
-    options = tuple(record.text(name) for name in ("opa", "opb", "opc", "opd"))
+    choices = tuple(record.text(name) for name in ("opa", "opb", "opc", "opd"))
     return Item(
         id=f"{DATASET}/{identity}",
         dataset=DATASET,
         subset="",
         question=record.text("question"),
-        options=options,
-        answer=lettered(record, "answer_idx", options),
+        options=(),
+        answer=lettered(record, "answer_idx", choices),
         pictures=pictures,
         details=_details(record),
     )

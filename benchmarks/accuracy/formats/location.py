@@ -19,15 +19,20 @@ def index_file(path: Path, name: str) -> Path:
 
 
 def split_files(path: Path, split: str) -> list[Path]:
-    """`path`, or the parquet files of the split in the folder `path` or in its folder `data`, by their names.
+    """`path`, or the parquet files of the split in the folder `path` or else in its folder `data`, by their names.
 
-    Where no file is named after any split, all are of this one. Raises DataError where there is none.
+    Where none is named after this split, they are those named after no split. Raises DataError where there is none.
     """
     if not path.is_dir():
         return [index_file(path, "")]
-    files = sorted(file for folder in (path, path / "data") for file in folder.glob("*.parquet"))
-    named = [file for file in files if file.name.startswith(split)]
-    found = named or [file for file in files if not file.name.startswith(SPLITS)]
+    # A copy that has the files in both folders would be asked twice.
+    found = _of_split(path, split) or _of_split(path / "data", split)
     if not found:
         raise DataError(path, "", f"there is no {split}*.parquet in this folder or in its folder data")
     return found
+
+
+def _of_split(folder: Path, split: str) -> list[Path]:
+    files = sorted(folder.glob("*.parquet"))
+    named = [file for file in files if file.name.startswith(split)]
+    return named or [file for file in files if not file.name.startswith(SPLITS)]

@@ -3,7 +3,7 @@
 Source: the data set MMMU/MMMU of the Hugging Face hub (arXiv 2311.16502, https://github.com/MMMU-Benchmark/MMMU), whose
 files are `Clinical_Medicine/validation-00000-of-00001.parquet` and the like. Columns: `id`
 (`validation_Clinical_Medicine_1`), `question`, `options` (the string of a Python list literal, empty for an open
-question), `answer` (a letter; `?` in the test split, whose answers are not published), `image_1` to `image_7`, and
+question), `answer` (a letter; `?` in the test split, which the data give no answers of), `image_1` to `image_7`, and
 `question_type` (`multiple-choice`, `open`).
 
 A question says `<image 1>` where it means a picture. MMMU's own evaluation of LLaVA leaves these words in the text and
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.formats.identity import Identities
 from benchmarks.accuracy.formats.location import split_files
-from benchmarks.accuracy.formats.options import lettered, options_of
+from benchmarks.accuracy.formats.options import UNPUBLISHED, lettered, options_of
 from benchmarks.accuracy.formats.parquet import Columns, parquet_rows
 from benchmarks.accuracy.formats.record import Record
 from benchmarks.accuracy.item import Item, Picture
@@ -31,9 +31,6 @@ SUBJECTS = (
     "Pharmacy",
     "Public_Health",
 )
-
-UNPUBLISHED = "?"
-"""What stands for an answer that is not told; it counts as wrong."""
 
 _IMAGES = tuple(f"image_{number}" for number in range(1, 8))
 

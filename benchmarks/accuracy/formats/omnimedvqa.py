@@ -1,9 +1,9 @@
 """OmniMedVQA: a JSON list a data set in `QA_information/Open-access/`, and the pictures in `Images/`.
 
 Source: the data set foreverbeliever/OmniMedVQA of the Hugging Face hub (arXiv 2402.09181). Fields: `question_id`,
-`question`, `option_A` to `option_D` (C and D may be missing), `gt_answer` (the right option's text), `image_path`
-(such as `Images/ACRIMA/Im002.png`), `modality_type`, `dataset`. The official bundle asks 11,124 of the questions; the
-files have more, so that the two give figures of different questions.
+`question`, `option_A` to `option_D` (C and D may be missing), `gt_answer` (the right option's text; white space at the
+ends of either makes no difference), `image_path` (such as `Images/ACRIMA/Im002.png`), `modality_type`, `dataset`. The
+official bundle asks 11,124 of the questions; the files have more, so that the two give figures of different questions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from benchmarks.accuracy.errors import DataError
 from benchmarks.accuracy.formats.identity import Identities
 from benchmarks.accuracy.formats.json_list import json_records
 from benchmarks.accuracy.formats.location import index_file
+from benchmarks.accuracy.formats.options import option
 from benchmarks.accuracy.formats.picture_file import picture_file
 from benchmarks.accuracy.formats.record import Record
 from benchmarks.accuracy.item import Item
@@ -54,13 +55,14 @@ def _image_root(file: Path) -> Path:
 
 def _item(record: Record, identity: str, folder: Path) -> Item:
     image = picture_file(record, "image_path", folder, record.text("image_path"))
+    options = _options(record)
     return Item(
         id=f"{DATASET}/{identity}",
         dataset=DATASET,
         subset=record.text("modality_type"),
         question=record.text("question"),
-        options=_options(record),
-        answer=record.text("gt_answer"),
+        options=options,
+        answer=_answer(record, options),
         pictures=(image,),
     )
 
@@ -68,3 +70,10 @@ def _item(record: Record, identity: str, folder: Path) -> Item:
 def _options(record: Record) -> tuple[str, ...]:
     names = ["option_A", "option_B", *(name for name in ("option_C", "option_D") if record.has(name))]
     return tuple(record.text(name) for name in names)
+
+
+def _answer(record: Record, options: tuple[str, ...]) -> str:
+    """The option that `gt_answer` tells, as the option is written."""
+    told = record.text("gt_answer")
+    alike = [each for each in options if each.strip() == told.strip()]
+    return alike[0] if alike and told not in options else option(record, "gt_answer", options)

@@ -9,6 +9,9 @@ from string import ascii_uppercase
 from benchmarks.accuracy.formats.record import Record
 from benchmarks.accuracy.item import MAX_OPTIONS
 
+UNPUBLISHED = "?"
+"""What stands for an answer that is not told; it counts as wrong."""
+
 
 def options_of(record: Record, field: str) -> tuple[str, ...]:
     """The field's list of texts, or the list in the Python literal that it holds (`"['one', 'two']"`); may be empty.
@@ -23,6 +26,14 @@ def options_of(record: Record, field: str) -> tuple[str, ...]:
     if len(found) > MAX_OPTIONS:
         raise record.error(field, f"has {len(found)} options, and there are {MAX_OPTIONS} letters")
     return tuple(found)
+
+
+def option(record: Record, field: str, options: Sequence[str]) -> str:
+    """The option that the field holds. Raises DataError where it is none of them: no answer could be right."""
+    found = record.text(field)
+    if found not in options:
+        raise record.error(field, f"{found!r} is none of the options")
+    return found
 
 
 def lettered(record: Record, field: str, options: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.errors import DataError
 from benchmarks.accuracy.formats.location import index_file
-from benchmarks.accuracy.formats.picture_file import picture_file
+from benchmarks.accuracy.formats.picture_file import is_file, picture_file
 from benchmarks.accuracy.formats.record import Record
 from benchmarks.accuracy.item import Item
 
@@ -77,4 +77,4 @@ def _answer(record: Record, options: tuple[str, ...]) -> str:
 
 def _folder(record: Record) -> Path:
     folders = [record.file.parent / name for name in FOLDERS]
-    return next((folder for folder in folders if (folder / record.text("figure_path")).is_file()), folders[0])
+    return next((folder for folder in folders if is_file(folder / record.text("figure_path"))), folders[0])

@@ -24,6 +24,7 @@ from benchmarks.accuracy.run_folder import Run
 from tests.benchmarks.accuracy.made_data import bundle_record, png, write_bundle
 from tests.benchmarks.accuracy.made_items import answer
 from tests.benchmarks.accuracy.made_runs import run
+from tests.benchmarks.accuracy.scripted_judge import jama_answer
 
 DICOM = bytes(128) + b"DICM and so on"
 GIF_FRAME = b",\0\0\0\0\xff\xff\xff\xff\0\x02\0;"
@@ -231,12 +232,36 @@ def test_a_failure_is_shown_as_one(tmp_path: Path) -> None:
 
 
 def test_an_answer_cannot_change_the_page(tmp_path: Path) -> None:
-    """Neither by a fence of its own nor by half a character."""
-    text = "```\n# B\n<script>\n````\n\ud800"
+    """Neither by a fence of its own, nor by half a character or what a terminal obeys."""
+    text = "```\n# B\n<script>\n````\n\ud800\x1b[2J"
 
     compare(of_texts(tmp_path / "before", ["A"]), of_texts(tmp_path / "after", [text]), tmp_path / "out")
 
-    assert "`````text\n```\n# B\n<script>\n````\n?\n`````" in page(tmp_path / "out")
+    assert "`````text\n```\n# B\n<script>\n````\n\\ud800\\x1b[2J\n`````" in page(tmp_path / "out")
+
+
+def test_no_text_of_the_runs_is_a_tag(tmp_path: Path) -> None:
+    """Outside the fences, nothing that data, run or server say is HTML."""
+    tag = "<img src=x>"
+    about = {"sessions": [{"started": tag, "ended": tag, "asked": 1, "seconds": 1.0}], "settings": {tag: tag}}
+    first, second = (
+        run(tmp_path / name, [answer(0, id=tag, dataset=tag, subset=tag, text=text, label="A")], **about, model=name)
+        for name, text in (("before", "A"), ("after", "B"))
+    )
+
+    compare(first, second, tmp_path / "out")
+
+    assert "&lt;img" in page(tmp_path / "out")
+    assert "<img" not in page(tmp_path / "out")
+
+
+def test_jama_cases_are_not_compared(tmp_path: Path) -> None:
+    """A letter in a free answer is no option."""
+    first, second = (run(tmp_path / name, [answer(0, text=name), jama_answer(0, name)]) for name in ("A", "B"))
+
+    compare(first, second, tmp_path / "out")
+
+    assert "JAMA" not in page(tmp_path / "out")
 
 
 def test_the_record_holds_counts_and_flips(tmp_path: Path) -> None:

@@ -84,11 +84,16 @@ def test_open_questions_are_not_asked_and_ids_do_not_move(tmp_path: Path) -> Non
         ({"options": [str(number) for number in range(27)]}, "options"),
         ({"answer": MISSING}, "answer"),
         ({"answer": 1}, "answer"),
+        ({"answer": "Yes "}, "answer"),
+        ({"answer": "Perhaps"}, "answer"),
         ({"dataset": MISSING}, "dataset"),
+        ({"dataset": "JAMA"}, "dataset"),
         ({"subset": 3}, "subset"),
         ({"image": MISSING}, "image"),
         ({"image": 3}, "image"),
         ({"image": [None]}, "image"),
+        ({"image": []}, "image"),
+        ({"image": ["a" * 300]}, "image"),
         ({"image": ["images/made.png", "images/gone.png"]}, "image"),
         ({"image": "images"}, "image"),
     ],
@@ -112,6 +117,44 @@ def test_no_path_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
     error = refusal("bundle", file)
 
     assert (error.field, "leads out of" in str(error)) == ("record 0: image", True)
+
+
+def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
+    """Neither as the picture itself nor as a folder on the way to it."""
+    file = write_bundle(tmp_path / "bundle", [bundle_record(image=["images/link.png"])])
+    other = write_bundle(tmp_path / "other", [bundle_record(image=["images/made.png"])])
+    (tmp_path / "secret.png").write_bytes(png(9))
+    (tmp_path / "bundle" / "images" / "link.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "other" / "images").rename(tmp_path / "elsewhere")
+    (tmp_path / "other" / "images").symlink_to(tmp_path / "elsewhere")
+
+    errors = [refusal("bundle", each) for each in (file, other)]
+
+    assert [(error.file, error.field) for error in errors] == [(file, "record 0: image"), (other, "record 0: image")]
+    assert all("by a link" in str(error) for error in errors)
+
+
+def test_links_within_the_data_and_to_the_data_are_followed(tmp_path: Path) -> None:
+    """A user's data may lie on another disk, and one of its pictures may be another's link."""
+    write_bundle(tmp_path / "bundle", [bundle_record(image=["images/link.png"])])
+    (tmp_path / "bundle" / "images" / "link.png").symlink_to("made.png")
+    (tmp_path / "link").symlink_to(tmp_path / "bundle")
+
+    (item,) = items_of("bundle", tmp_path / "link")
+
+    assert item.pictures[0].read() == png(0)
+
+
+def test_an_archive_that_is_not_unpacked_is_named(tmp_path: Path) -> None:
+    """Where a picture is missing and images.zip lies beside the file, the error says what to do."""
+    file = write_bundle(tmp_path, [bundle_record(image=["images/gone.png"])])
+    before = refusal("bundle", file)
+    (tmp_path / "images.zip").touch()
+
+    after = refusal("bundle", file)
+
+    assert "unpack" not in str(before)
+    assert str(after).endswith(f"gone.png; unpack images.zip in {tmp_path}")
 
 
 @pytest.mark.parametrize("content", [b"", b"[{", b'{"question": 1}', b"3", b'["\xff"]', b"[" * 100_000])

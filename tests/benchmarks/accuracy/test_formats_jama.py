@@ -11,15 +11,14 @@ from tests.benchmarks.accuracy.made_data import MISSING, items_of, jama_case, pn
 
 
 def test_a_case_becomes_an_item(tmp_path: Path) -> None:
-    """Options are opa to opd, the letter tells the answer, and the details are the other fields."""
+    """It is open, the letter tells the answer among opa to opd, and the details are the other fields."""
     write_jama(tmp_path, [jama_case(4)])
 
     (item,) = items_of("jama", tmp_path)
 
     assert (item.id, item.dataset, item.subset) == ("JAMA/4", "JAMA", "")
     assert item.question == "A man in his 60s coughs. What Would You Do Next?"
-    assert item.options == ("Wait", "Operate", "Take a biopsy", "Give antibiotics")
-    assert (item.answer, item.label, item.pictures) == ("Take a biopsy", "C", ())
+    assert (item.options, item.answer, item.label, item.pictures) == ((), "Take a biopsy", None, ())
     assert dict(item.details) == {
         "link": "https://example.org/case",
         "diagnosis": "Sarcoidosis",

@@ -63,6 +63,8 @@ def test_the_root_the_folder_and_a_file_will_do(tmp_path: Path, path: Path) -> N
         ({"option_B": None}, "option_B"),
         ({"option_C": 3}, "option_C"),
         ({"gt_answer": MISSING}, "gt_answer"),
+        ({"gt_answer": "fundus imaging"}, "gt_answer"),
+        ({"gt_answer": "?"}, "gt_answer"),
         ({"modality_type": MISSING}, "modality_type"),
         ({"image_path": MISSING}, "image_path"),
         ({"image_path": "Images/ACRIMA/gone.png"}, "image_path"),
@@ -76,6 +78,33 @@ def test_what_is_wrong_with_a_record_is_told(tmp_path: Path, changes: dict[str, 
     error = refusal("omnimedvqa", tmp_path)
 
     assert (error.file, error.field) == (tmp_path / OPEN_ACCESS / "B.json", f"record 1: {field}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer"),
+    [
+        ({"gt_answer": " Fundus imaging\n"}, "Fundus imaging"),
+        ({"option_B": "Fundus imaging "}, "Fundus imaging "),
+        ({"option_A": "MRI ", "gt_answer": "MRI"}, "MRI"),
+    ],
+)
+def test_white_space_at_the_ends_hides_no_answer(tmp_path: Path, changes: dict[str, Any], answer: str) -> None:
+    """The answer is the option as it is written; one that is exactly the same goes first."""
+    write_omnimedvqa(tmp_path, {"A": [omni_record(**changes)]})
+
+    (item,) = items_of("omnimedvqa", tmp_path)
+
+    assert item.answer == answer
+    assert item.label is not None
+
+
+def test_links_out_of_the_data_are_refused(tmp_path: Path) -> None:
+    """Images may not lead to a folder elsewhere."""
+    write_omnimedvqa(tmp_path / "data", {"A": [omni_record()]})
+    (tmp_path / "data" / "Images").rename(tmp_path / "elsewhere")
+    (tmp_path / "data" / "Images").symlink_to(tmp_path / "elsewhere")
+
+    assert refusal("omnimedvqa", tmp_path / "data").field == "record 0: image_path"
 
 
 def test_a_copy_without_pictures_is_told(tmp_path: Path) -> None:

@@ -63,6 +63,14 @@ def test_of_a_folder_the_test_split_is_read(tmp_path: Path, data: str) -> None:
     ]
 
 
+def test_two_copies_of_a_split_are_not_read_both(tmp_path: Path) -> None:
+    """The folder's own files go before those of its folder data."""
+    write_parquet(tmp_path / "test-0.parquet", [vqa_row("yes")])
+    write_parquet(tmp_path / "data" / "test-0.parquet", [vqa_row("no")] * 2)
+
+    assert [item.answer for item in items_of("vqa-rad", tmp_path)] == ["Yes"]
+
+
 def test_files_that_tell_no_split_are_all_read(tmp_path: Path) -> None:
     """A folder of files that are named after no split is taken whole."""
     for name in ("0000", "0001"):

@@ -66,6 +66,7 @@ def test_quoted_commas_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) 
         (pmc_row(""), "record 1: answer"),
         (pmc_row("Something else"), "record 1: answer"),
         (pmc_row(figure="gone.jpg"), "record 1: figure_path"),
+        (pmc_row(figure="a" * 300), "record 1: figure_path"),
         (pmc_row(figure="../figures/PMC1_F1.jpg"), "record 1: figure_path"),
     ],
 )

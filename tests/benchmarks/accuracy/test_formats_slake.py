@@ -72,6 +72,7 @@ def test_nothing_is_told_where_nothing_is_left_out(tmp_path: Path, caplog: pytes
         ({"img_name": MISSING}, "img_name"),
         ({"img_name": "xmlab2/source.jpg"}, "img_name"),
         ({"img_name": "../imgs/xmlab1/source.jpg"}, "img_name"),
+        ({"img_name": "a" * 300}, "img_name"),
     ],
 )
 def test_what_is_wrong_with_a_record_is_told(tmp_path: Path, changes: dict[str, Any], field: str) -> None:
@@ -86,3 +87,14 @@ def test_what_is_wrong_with_a_record_is_told(tmp_path: Path, changes: dict[str, 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     """A folder without test.json is told with the name that is missed."""
     assert refusal("slake", tmp_path).file == tmp_path / "test.json"
+
+
+def test_a_folder_of_pictures_that_is_a_link_to_elsewhere_is_refused(tmp_path: Path) -> None:
+    """The data decide nothing about files outside their folder."""
+    file = write_slake(tmp_path / "slake", [slake_record()])
+    (tmp_path / "slake" / "imgs").rename(tmp_path / "elsewhere")
+    (tmp_path / "slake" / "imgs").symlink_to(tmp_path / "elsewhere")
+
+    error = refusal("slake", file)
+
+    assert (error.field, "by a link" in str(error)) == ("record 0: img_name", True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from math import sqrt
 from pathlib import Path
 
@@ -11,6 +12,16 @@ import pytest
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.jama_score import Mean, Ratings, mean, ratings, save, score, summary, table
 from benchmarks.accuracy.rubric import Matches
+
+COUNTLESS = json.dumps(
+    {
+        "judge": "some-judge",
+        "settings": {},
+        "prompts_sha256": "0" * 64,
+        **dict.fromkeys(("n", "num_failed", "num_unanswered"), "<b>"),
+        **{name: asdict(Mean(1, None, None)) for name in ("key_points", "inference", "evidence", "overall")},
+    }
+)
 
 LOW, HIGH = Ratings(0.5, 0.0, 1.0), Ratings(2.5, 1.0, 4.0)
 
@@ -68,7 +79,7 @@ def test_a_run_that_was_not_judged_has_no_score(tmp_path: Path) -> None:
     assert summary(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"key_points": {"mean": 1}}', "\xff"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"key_points": {"mean": 1}}', "\xff", COUNTLESS])
 def test_a_file_that_is_no_score_is_named(tmp_path: Path, content: str) -> None:
     """Never a score of its own making."""
     (tmp_path / "jama.json").write_bytes(content.encode("latin-1"))

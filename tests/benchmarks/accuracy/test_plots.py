@@ -74,6 +74,17 @@ def test_a_name_is_drawn_as_it_is() -> None:
     assert legend(figure)[0] == "a $x^2$ run"
 
 
+def test_long_and_many_names_are_cut() -> None:
+    """Forty letters of a name and thirty rows; a control character is shown as text."""
+    known = {f"{number:02}\x1b {'long ' * 20}": RAD for number in range(50)}
+
+    figure = subsets_figure([Drawn("r" * 99, {}, known), Drawn("_other", {}, known)])
+
+    assert len(labels(figure)) == 30
+    assert labels(figure)[0] == "00\\x1b long long long long long long lo…"
+    assert legend(figure) == ["r" * 39 + "…", " _other"]
+
+
 def test_a_figure_is_saved_as_the_same_files_each_time(tmp_path: Path) -> None:
     """PNG and SVG, without a date."""
     for name in ("one", "two"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from benchmarks.accuracy.report import report
 from benchmarks.accuracy.score import Score, Scores
 from tests.benchmarks.accuracy.made_items import answer
 from tests.benchmarks.accuracy.made_runs import about, run
+from tests.benchmarks.accuracy.scripted_judge import jama_answer
 
 FAILED = Failure(400, "too_long", "too long")
+
+RATED = [Ratings(1, 1, 1), Ratings(2, 2, 2)]
 
 
 def rad(num_right: int, num_wrong: int) -> list[Answer]:
@@ -175,13 +179,13 @@ def test_other_data_are_told() -> None:
     """Other files, fewer questions, a data set that is missing and one that the paper has not."""
     data = {"reader": "slake", "path": "/nowhere", "sha256": "0" * 64, "num_items": 99_999}
 
-    found = differing(whole(SLAKE_test=100, OmniMedVQA=0, JAMA=7), data=data)
+    found = differing(whole(SLAKE_test=100, OmniMedVQA=0, Own=7), data=data)
 
     assert found["data"] == ("the official bundle", "read by `slake`, from the benchmark's own files")
     assert found["questions of the data"] == ("all", "5865 of 99999")
     assert found["SLAKE"] == ("416 questions", "100 questions")
     assert found["OmniMedVQA"] == ("11124 questions", "not asked")
-    assert found["JAMA"] == ("not asked", "7 questions")
+    assert found["Own"] == ("not asked", "7 questions")
 
 
 def test_what_the_published_scorer_would_not_survive_is_told() -> None:
@@ -216,25 +220,83 @@ def test_several_runs_stand_in_one_report(tmp_path: Path) -> None:
 
 
 def test_a_judged_run_shows_its_jama_score(tmp_path: Path) -> None:
-    """With its interval and judge, beside the published ones."""
-    given = run(tmp_path / "ours", [answer(dataset="JAMA")])
-    jama_score.save(
-        jama_score.score("some-judge", [Ratings(1, 1, 1), Ratings(2, 2, 2)], num_failed=0, num_unanswered=0),
-        given.folder,
-    )
+    """With its interval, its judge and what is not in the means, beside the published ones."""
+    given = run(tmp_path / "ours", [jama_answer(number, "A") for number in range(5)])
+    jama_score.save(jama_score.score("some-judge", RATED, num_failed=3, num_unanswered=4), given.folder)
 
     report([given], tmp_path / "out")
 
     found = page(tmp_path / "out")
-    assert row(found[found.index("## JAMA") :], "**ours**")[1:3] == ["1.50 (0.52 to 2.48), n = 2", "some-judge"]
+    assert row(found[found.index("## JAMA") :], "**ours**")[1:6] == ["1.50 (0.52 to 2.48)", "2", "3", "4", "some-judge"]
     assert row(found[found.index("## JAMA") :], "PMC-Cambrian-8B-AN")[1] == "1.29"
+    assert "than when it was judged" not in found
+
+
+def test_answers_newer_than_the_jama_score_are_told(tmp_path: Path) -> None:
+    """The means do not hold them; a question that failed is no answer."""
+    answers = [*(jama_answer(number, "A") for number in range(6)), jama_answer(6, None), *rad(1, 0)]
+    given = run(tmp_path / "ours", answers)
+    jama_score.save(jama_score.score("some-judge", RATED, num_failed=1, num_unanswered=0), given.folder)
+
+    report([given], tmp_path / "out")
+
+    assert "ours: has 3 answers more than when it was judged" in page(tmp_path / "out")
+
+
+def test_jama_answers_are_not_scored_by_letter(tmp_path: Path) -> None:
+    """A free answer with an A in it is in no accuracy and in no figure."""
+    given = run(tmp_path / "ours", [*(jama_answer(number, "Hepatitis A") for number in range(3)), *rad(1, 1)])
+
+    table = report([given], tmp_path / "out")
+
+    found = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["runs"][0]["scores"]["strict"]
+    assert list(found["datasets"]) == ["VQA-RAD_test"]
+    assert (found["micro"]["n"], found["macro"]["value"], found["num_open"]) == (2, 0.5, 3)
+    assert "JAMA" not in table
+    assert "JAMA" not in (tmp_path / "out" / "accuracy.svg").read_text(encoding="utf-8")
+    assert "ours: 3 open questions" in page(tmp_path / "out")
+
+
+def test_questions_without_a_right_option_are_counted(tmp_path: Path) -> None:
+    """Where the data say "?", they lower the accuracy whatever the model says."""
+    report([run(tmp_path / "ours", [*rad(1, 1), answer(9, dataset="VQA-RAD_test", label=None)])], tmp_path / "out")
+
+    told = "ours: questions without a right option, which no answer gets right: 1 of VQA-RAD\\_test."
+    assert told in page(tmp_path / "out")
 
 
 def test_names_cannot_change_the_page(tmp_path: Path) -> None:
-    """A data set's name is a text, not a table or a tag."""
-    report([run(tmp_path / "ours", [answer(dataset="<b>|x|")])], tmp_path / "out")
+    """Names of data, run and server are texts: no table, no tag, nothing that a terminal obeys."""
+    name = "<b>|x|<img src=x>\x1b[2J"
+    sessions = [{"started": name, "ended": name, "asked": 2, "seconds": 1.0}]
+    given = run(
+        tmp_path / "ours",
+        [answer(0, dataset=name, subset=name), answer(1, dataset=name, label=None), jama_answer(0, name)],
+        data={"reader": name, "path": name, "sha256": name, "num_items": None},
+        model=name,
+        base_url=name,
+        settings={name: name},
+        server={name: name},
+        sessions=sessions,
+    )
+    jama_score.save(jama_score.score(name, RATED, num_failed=0, num_unanswered=0), given.folder)
 
-    assert "&lt;b>\\|x\\|" in page(tmp_path / "out")
+    report([given], tmp_path / "out")
+
+    found = page(tmp_path / "out")
+    assert "&lt;b>\\|x\\|&lt;img src=x>\\\\x1b\\[2J" in found
+    assert not any(each in found for each in ("<b>", "<img", "|x|", "\x1b"))
+
+
+def test_a_figure_that_is_cut_says_so(tmp_path: Path) -> None:
+    """Data may have any number of subsets, with letters that no font has; nothing goes to the terminal."""
+    given = [each for number in range(31) for each in omni(f"子集 {number}", 1, 1)]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report([run(tmp_path / "ours", given)], tmp_path / "out")
+
+    assert "The figure has 30 of 31 subsets" in page(tmp_path / "out")
 
 
 def test_an_empty_run_is_refused(tmp_path: Path) -> None:
