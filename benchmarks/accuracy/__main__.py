@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable
 from types import ModuleType
-from typing import cast
 
 from benchmarks.accuracy import command_compare, command_judge, command_report, command_run, command_submit
 from benchmarks.accuracy.errors import AccuracyError
+from benchmarks.accuracy.printable import printable
 
 COMMANDS: tuple[ModuleType, ...] = (command_run, command_report, command_compare, command_judge, command_submit)
 
@@ -23,13 +22,15 @@ def main(arguments: list[str] | None = None) -> int:
     for command in COMMANDS:
         one = commands.add_parser(command.NAME, help=command.SUMMARY, description=command.__doc__)
         command.add_arguments(one)
-        one.set_defaults(run=command.run)
+        one.set_defaults(command=command)
     given = parser.parse_args(arguments)
     try:
-        return cast(Callable[[argparse.Namespace], int], given.run)(given)
+        code: int = given.command.run(given)
     except AccuracyError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        line = printable(str(error)).replace("\n", "\\n")
+        print(f"{parser.prog}: {line}", file=sys.stderr)
         return 1
+    return code
 
 
 if __name__ == "__main__":

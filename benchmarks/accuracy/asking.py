@@ -11,14 +11,19 @@ from typing import NoReturn
 import httpx
 
 from benchmarks.accuracy.answer import Answer, Failure
-from benchmarks.accuracy.chat import Completion, Question, completion, question
+from benchmarks.accuracy.chat import Completion, Question, completion, failure, question
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.item import Item
 from benchmarks.accuracy.patience import Patience, told
-from benchmarks.accuracy.reply import Kind, Reply, replied
+from benchmarks.accuracy.reply import Kind, Reply, key_of, replied
 from benchmarks.accuracy.settings import Settings
 
 PATH = "chat/completions"
+
+NO_COMPLETION = "no_completion"
+"""The code of a failure: a reply with status 200 that holds no answer, such as a proxy's page."""
+
+_NOTHING = Completion("", None, None, None)
 
 
 async def ask_all(asking: Asking, items: Iterator[Item], keep: Callable[[Answer], None], concurrency: int) -> None:
@@ -89,17 +94,21 @@ class Asking:
         raise RunError(f"{self._client.base_url}: no answer to {item.id}: {told(failure)}.{hint}")
 
     def _concluded(self, item: Item, asked: Question, reply: Reply, seconds: float) -> Answer:
-        if reply.failure is None:
+        found, error = self._found(reply)
+        if error is None:
             self._patience.answered()
-            return _answer(item, asked, self._completion(reply), seconds, None)
-        self._patience.failed(reply.failure)
-        return _answer(item, asked, Completion("", None, None, None), seconds, reply.failure)
+        else:
+            self._patience.failed(error)
+        return _answer(item, asked, found, seconds, error)
 
-    def _completion(self, reply: Reply) -> Completion:
+    def _found(self, reply: Reply) -> tuple[Completion, Failure | None]:
+        if reply.failure is not None:
+            return _NOTHING, reply.failure
         try:
-            return completion(reply.body)
+            return completion(reply.body), None
         except ValueError as error:
-            raise RunError(f"{self._client.base_url}: answers, but with {error}") from error
+            said = failure(200, reply.body, key_of(self._client)).message
+            return _NOTHING, Failure(200, NO_COMPLETION, f"{error}: {said}")
 
 
 def _answer(item: Item, asked: Question, found: Completion, seconds: float, error: Failure | None) -> Answer:

@@ -15,7 +15,7 @@ from benchmarks.accuracy.prompt import prompt
 from benchmarks.accuracy.settings import Settings
 
 MAX_MESSAGE = 500
-"""Letters of a server's message that are kept."""
+"""Letters of a server's message, and of its code, that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def completion(body: bytes) -> Completion:
         reply = json.loads(body)
         choice = reply["choices"][0]
         text, usage = choice["message"]["content"], reply.get("usage") or {}
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         raise ValueError("no chat completion") from error
     if not isinstance(text, str | None) or not isinstance(usage, dict):
         raise ValueError("no chat completion")
@@ -80,11 +80,20 @@ def _count(said: object) -> int | None:
     return said if isinstance(said, int) else None
 
 
-def failure(status: int, body: bytes) -> Failure:
-    """What a reply with an error status says: OpenAI's error object, or the beginning of whatever came."""
+def failure(status: int, body: bytes, key: str = "") -> Failure:
+    """What a reply with an error status says: OpenAI's error object, or the beginning of whatever came.
+
+    key: the one that was sent, see `kept`.
+    """
     try:
         error = json.loads(body)["error"]
-        code, message = error.get("code"), error["message"]
-    except (ValueError, TypeError, KeyError, AttributeError):
+        code, message = error.get("code"), str(error["message"])
+        code = code if code is None else kept(str(code), key)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         code, message = None, body.decode("utf-8", "replace")
-    return Failure(status, code if code is None else str(code), str(message)[:MAX_MESSAGE])
+    return Failure(status, code, kept(message, key))
+
+
+def kept(said: str, key: str) -> str:
+    """The beginning of what a server said, with `[key]` for the key: some servers repeat what was sent."""
+    return (said.replace(key, "[key]") if key else said)[:MAX_MESSAGE]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,22 @@ from benchmarks.accuracy.item import Item
 class Checked:
     """Data that was read once, to its end. ids: of its items, in order. sha256: of all that its index says.
 
-    The digest is over the items, pictures by their number: it is the same wherever the copy lies.
+    The digest is over the items, pictures by their names in the data: it is the same wherever the copy lies.
     """
 
     ids: tuple[str, ...]
     sha256: str
 
 
-def checked(read: Reader, path: Path) -> Checked:
-    """Raises DataError where the reader does, where nothing is there, and where two items have one id."""
+def checked(read: Reader, path: Path, stop: threading.Event | None = None) -> Checked:
+    """Raises DataError where the reader does, where nothing is there, and where two items have one id.
+
+    stop: set by another thread, it ends the reading, with a DataError too.
+    """
     digest, ids = hashlib.sha256(), dict[str, None]()
     for item in read(path):
+        if stop is not None and stop.is_set():
+            raise DataError(path, item.id, "was not read: the check was stopped")
         if item.id in ids:
             raise DataError(path, item.id, "is there twice")
         ids[item.id] = None
@@ -38,5 +44,5 @@ def checked(read: Reader, path: Path) -> Checked:
 
 
 def _said(item: Item) -> list[Any]:
-    details = sorted(item.details.items())
-    return [item.id, item.dataset, item.subset, item.question, item.options, item.answer, len(item.pictures), details]
+    pictures, details = [picture.name for picture in item.pictures], sorted(item.details.items())
+    return [item.id, item.dataset, item.subset, item.question, item.options, item.answer, pictures, details]

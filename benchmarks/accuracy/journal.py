@@ -39,9 +39,13 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            os.fsync(self._file)
-        self._close()
+        try:
+            if self._file is not None:
+                os.fsync(self._file)
+        except OSError as failed:
+            raise RunError(f"{self.path}: {failed.strerror}") from failed
+        finally:
+            self._close()
 
     def append(self, record: dict[str, Any]) -> None:
         """Keep it: a whole line, or what the next reader drops. Raises RunError where it cannot be written."""

@@ -22,7 +22,8 @@ class Limits:
     """refusals_s: of nothing but refusals, then the run stops. tries: of a question that gets no proper reply.
 
     first_wait_s: before the second try; each further wait is twice the one before. failures_in_a_row: of questions,
-    through the server's fault, or whoever's where no question has been answered yet; then the run stops.
+    through the server's fault (no reply, a 5xx, a 200 that holds no answer), or whoever's where no question has been
+    answered yet; then the run stops.
     """
 
     refusals_s: float = 600.0
@@ -51,7 +52,7 @@ class Patience:
     def failed(self, failure: Failure) -> None:
         """A question has failed for good. Raises RunError where too many have in a row."""
         self._last_reply = self._clock()
-        if self._any_answer and failure.status is not None and failure.status < 500:
+        if self._any_answer and failure.status is not None and 400 <= failure.status < 500:
             self._failures_in_a_row = 0
             return
         self._failures_in_a_row += 1

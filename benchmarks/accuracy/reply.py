@@ -10,7 +10,7 @@ from typing import Literal
 import httpx
 
 from benchmarks.accuracy.answer import Failure
-from benchmarks.accuracy.chat import failure
+from benchmarks.accuracy.chat import failure, kept
 
 Kind = Literal["answered", "failed", "refused", "troubled", "unreachable", "stop"]
 """failed: this question, and only this one. refused: later, please. troubled: the server failed, once or for good.
@@ -28,6 +28,11 @@ KINDS: dict[int, Kind] = {
 }
 """By status; any other from 500 on is `troubled`, and the rest is `stop`."""
 
+MAX_BODY = 8 << 20
+"""Bytes of a reply; an answer of thousands of tokens has some ten thousand."""
+
+_SCHEME = "Bearer "
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -42,19 +47,46 @@ class Reply:
 async def replied(client: httpx.AsyncClient, path: str, body: bytes) -> Reply:
     """POST JSON, and never raise for what the network or the server does.
 
-    A reply that takes longer than the client's patience is `failed`: asked again, it would take as long again.
+    A reply that takes longer than the client's patience is `failed`: asked again, it would take as long again. So is
+    one of more than MAX_BODY, which is not read to its end.
     """
+    key = key_of(client)
     try:
-        response = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+        async with client.stream("POST", path, content=body, headers={"Content-Type": "application/json"}) as response:
+            content = await _beginning(response)
     except httpx.ReadTimeout:
         return Reply("failed", failure=Failure(None, "timeout", f"no reply within {client.timeout.read:.0f} s"))
     except httpx.RequestError as error:
-        return Reply("unreachable", failure=Failure(None, type(error).__name__, str(error)))
+        return Reply("unreachable", failure=Failure(None, type(error).__name__, kept(str(error), key)))
     kind = KINDS.get(response.status_code, "troubled" if response.status_code >= 500 else "stop")
     if kind == "answered":
-        return Reply(kind, response.content)
-    said = failure(response.status_code, response.content)
+        return Reply(kind, content) if len(content) <= MAX_BODY else Reply("failed", failure=_too_large(response))
+    said = failure(response.status_code, content, key)
     return Reply(kind, failure=said, retry_after_s=retry_after_s(response.headers.get("Retry-After")))
+
+
+def authorization(key: str) -> dict[str, str]:
+    """The header that gives a server the key; none without one."""
+    return {"Authorization": f"{_SCHEME}{key}"} if key else {}
+
+
+def key_of(client: httpx.AsyncClient) -> str:
+    """The key that the client sends; empty where it sends none."""
+    return str(client.headers.get("Authorization", "")).removeprefix(_SCHEME)
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    """All of it, or somewhat more than MAX_BODY."""
+    content = bytearray()
+    async for part in response.aiter_bytes():
+        content += part
+        if len(content) > MAX_BODY:
+            break
+    return bytes(content)
+
+
+def _too_large(response: httpx.Response) -> Failure:
+    return Failure(response.status_code, "reply_too_large", f"more than {MAX_BODY >> 20} MiB")
 
 
 def retry_after_s(header: str | None) -> float | None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
+from types import TracebackType, UnionType
 from typing import Any
 
 from benchmarks.accuracy.answer import Answer, answer_of
@@ -21,6 +21,47 @@ FORMAT = 1
 ABOUT = "run.json"
 ANSWERS = "answers.jsonl"
 
+_Types = Mapping[str, type | UnionType]
+
+_FIELDS: _Types = {
+    "data": dict,
+    "base_url": str,
+    "model": str,
+    "settings": dict,
+    "server": dict,
+    "concurrency": int,
+    "sessions": list,
+}
+_DATA: _Types = {"reader": str, "path": str, "sha256": str}
+_DATA_SIZE: _Types = {"num_items": int | None}
+_SESSION: _Types = {"started": str, "ended": str | None, "asked": int, "seconds": int | float}
+
+
+class About(dict[str, Any]):
+    """What `run.json` says, by name. A field that is not there is a RunError where it is looked up."""
+
+    def __init__(self, file: Path, fields: Mapping[str, Any]) -> None:
+        """Raises RunError, with file and field, where a field is not as `run` writes it."""
+        super().__init__(fields)
+        self._file = file
+        self._check(_FIELDS, self, required=False)
+        if "data" in self:
+            self._check(_DATA, self["data"], "data.")
+            self._check(_DATA_SIZE, self["data"], "data.", required=False)
+        for number, session in enumerate(self.get("sessions", [])):
+            self._check(_SESSION, session, f"sessions[{number}].")
+
+    def __missing__(self, name: str) -> Any:
+        raise RunError(f"{self._file}: {name}: is missing")
+
+    def _check(self, types: _Types, fields: Any, place: str = "", *, required: bool = True) -> None:
+        for name, kind in types.items():
+            there = isinstance(fields, dict) and name in fields
+            if required and not there:
+                raise RunError(f"{self._file}: {place}{name}: is missing")
+            if there and not isinstance(fields[name], kind):
+                raise RunError(f"{self._file}: {place}{name}: is of another type")
+
 
 class Run:
     """`with run:` holds the folder for appending: RunError where another process does.
@@ -30,7 +71,7 @@ class Run:
 
     def __init__(self, folder: Path, about: dict[str, Any]) -> None:
         self.folder = folder
-        self.about = about
+        self.about = About(folder / ABOUT, about)
         self._journal = Journal(folder / ANSWERS)
 
     @classmethod
@@ -48,12 +89,12 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path) -> Run:
-        """One that is there. Raises RunError where none is, or one that this version does not read."""
+        """One that is there. Raises RunError where none is, or one that this version does not read, and as `About`."""
         try:
             about = json.loads((folder / ABOUT).read_bytes())
         except OSError as error:
             raise RunError(f"{folder}: is no run: {ABOUT}: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RunError(f"{folder / ABOUT}: is no JSON") from error
         if not isinstance(about, dict) or about.get("format") != FORMAT:
             raise RunError(f"{folder / ABOUT}: is no run of format {FORMAT}")
@@ -75,7 +116,7 @@ class Run:
             new.replace(self.folder / ABOUT)
         except OSError as error:
             raise RunError(f"{new}: {error.strerror}") from error
-        self.about = about
+        self.about = About(self.folder / ABOUT, about)
 
     def __enter__(self) -> Run:
         self._journal.__enter__()

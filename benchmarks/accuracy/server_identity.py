@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 
-from benchmarks.accuracy.chat import failure
+from benchmarks.accuracy.chat import failure, kept
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.patience import told
+from benchmarks.accuracy.reply import authorization, key_of
 
 KEY = "OPENAI_API_KEY"
 """The environment variable that OpenAI's own SDKs read."""
@@ -38,18 +39,27 @@ class ServerIdentity:
 def client(base_url: str, concurrency: int, key_variable: str = KEY) -> httpx.AsyncClient:
     """For the API at `base_url`, with the key of the environment's variable, if there is one.
 
-    Raises RunError for no such address.
+    Raises RunError for no such address, one that may hold a secret, and a key that no header can hold.
     """
-    url = _url(base_url)
-    if url.userinfo:
-        raise RunError(f"The address has a password in it, which would be on record: give the key in {key_variable}.")
-    key = os.environ.get(key_variable)
+    if any(letter in base_url for letter in "@?#"):
+        raise RunError(
+            "The address has a password, a query or a fragment in it, which would be on record: "
+            f"give the key in {key_variable}."
+        )
     return httpx.AsyncClient(
-        base_url=url,
-        headers={"Authorization": f"Bearer {key}"} if key else {},
+        base_url=_url(base_url),
+        headers=authorization(_key(key_variable)),
         timeout=TIMEOUT,
         limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
     )
+
+
+def _key(variable: str) -> str:
+    """Without the end of the line that a file of keys leaves on it."""
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise RunError(f"The key in {variable} has characters in it that are not printable ASCII.")
+    return key
 
 
 def _url(base_url: str) -> httpx.URL:
@@ -80,14 +90,15 @@ async def _cards(client: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
     try:
         response = await client.get("models")
     except httpx.RequestError as error:
-        raise RunError(f"{client.base_url}: no server answers: {error}") from error
+        said = kept(str(error), key_of(client))
+        raise RunError(f"{client.base_url}: no server answers: {said}") from error
     if response.status_code == 404:
         return {}
     if response.status_code != 200:
-        said = told(failure(response.status_code, response.content))
+        said = told(failure(response.status_code, response.content, key_of(client)))
         hint = f". The key is read from {KEY}" if response.status_code in (401, 403) else ""
         raise RunError(f"{client.base_url}: does not tell its models: {said}{hint}")
     try:
         return {str(card["id"]): card for card in response.json()["data"]}
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise RunError(f"{client.base_url}: is no OpenAI-compatible server: no list of models") from error

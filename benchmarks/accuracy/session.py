@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,16 +52,24 @@ class Session:
 
         Raises DataError and RunError; what came until then is kept.
         """
-        # In a thread, so that a signal is heard while 20,000 records are read.
-        data = await asyncio.to_thread(checked, self.read, self.path)
+        data = await self._checked()
         async with client(self.base_url, self.concurrency) as connection:
             server = await identity(connection, self.model)
             about = self._about(data, server)
             run = Run.open(self.folder) if Run.is_at(self.folder) else Run.create(self.folder, about)
             with run:
                 _check_same(run, about)
-                run.rewrite({**run.about, "base_url": self.base_url, "concurrency": self.concurrency})
+                # Not by their places: the data may have been moved, and the server too.
+                run.rewrite({**run.about, **{name: about[name] for name in ("data", "base_url", "concurrency")}})
                 return await self._ask(run, data.ids[: self.limit], connection, server.model)
+
+    async def _checked(self) -> Checked:
+        # In a thread, so that a signal is heard while 20,000 records are read.
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(checked, self.read, self.path, stop)
+        finally:
+            stop.set()
 
     def _about(self, data: Checked, server: ServerIdentity) -> dict[str, Any]:
         return {
@@ -105,7 +114,8 @@ class Session:
 def _check_same(run: Run, now: dict[str, Any]) -> None:
     """Raises RunError where a run that is gone on with was begun with something else."""
     then, after = _asked(run.about), _asked(now)
-    differ = [f"{name} {then[name]}, now {after[name]}" for name in then if then[name] != after[name]]
+    names = [name for name in {**then, **after} if then.get(name) != after.get(name)]
+    differ = [f"{name} {then.get(name)}, now {after.get(name)}" for name in names]
     if differ:
         raise RunError(f"{run.folder}: was begun with {'; '.join(differ)}. Another run needs another folder.")
 

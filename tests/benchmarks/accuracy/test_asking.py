@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from benchmarks.accuracy.answer import Answer, Failure
-from benchmarks.accuracy.asking import Asking, ask_all
+from benchmarks.accuracy.asking import NO_COMPLETION, Asking, ask_all
 from benchmarks.accuracy.errors import DataError, RunError
 from benchmarks.accuracy.item import Item
 from benchmarks.accuracy.patience import Limits, Patience
-from benchmarks.accuracy.reply import retry_after_s
+from benchmarks.accuracy.reply import MAX_BODY, retry_after_s
 from benchmarks.accuracy.server_identity import client
 from benchmarks.accuracy.settings import PAPER, PLAIN, Settings
 from tests.benchmarks.accuracy.chat_server import MODEL, Reply, Said, chat_server, completion, error
@@ -239,13 +239,51 @@ def test_a_server_without_the_penalty_is_told_apart_with_the_way_out() -> None:
     assert "repetition_penalty" not in server.bodies[-1]
 
 
-def test_a_page_that_is_no_answer_stops_the_run() -> None:
-    """A proxy's 200 must not count as a wrong answer."""
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Please log in.</html>",
+        {"choices": []},
+        {"choices": [{"message": {"content": [{"type": "text", "text": "A"}]}}]},
+        "[" * 100_000,
+    ],
+    ids=["page", "no choice", "parts", "deep"],
+)
+def test_a_reply_that_holds_no_answer_fails_alone(body: object) -> None:
+    """A 200 must not count as a wrong answer; one such is no reason to ask no more."""
+    with chat_server(to_question(2, Said(200, body))) as server:
+        answers = by_id(asked(server.base_url, map(item, range(6))))
+
+    error = answers["Made/2"].error
+    assert error is not None
+    assert (error.status, error.code) == (200, NO_COMPLETION)
+    assert error.message.startswith("no chat completion: ")
+    assert sum(answer.error is not None for answer in answers.values()) == 1
+    assert server.asked["Question 2?"] == 1
+
+
+def test_a_server_that_answers_nonsense_to_everything_stops_the_run() -> None:
+    """Even one that gave answers before: a proxy's log-in page."""
+    patience = Patience(QUICK, any_answer=True)
+
     with (
         chat_server(lambda *_: Said(200, "<html>Please log in.</html>")) as server,
-        pytest.raises(RunError, match="no chat completion"),
+        pytest.raises(RunError, match=r"5 questions in a row failed.*no chat completion: <html>Please log in"),
     ):
-        asked(server.base_url, map(item, range(20)))
+        asked(server.base_url, map(item, range(20_000)), patience=patience)
+
+    assert len(server.asked) <= 5 + 4
+
+
+def test_a_reply_without_an_end_fails_alone_and_is_not_kept() -> None:
+    """Memory does not grow with what a server says."""
+    huge = completion("x" * (MAX_BODY + 1))
+
+    with chat_server(to_question(2, huge)) as server:
+        answers = by_id(asked(server.base_url, map(item, range(6))))
+
+    assert answers["Made/2"].error == Failure(200, "reply_too_large", "more than 8 MiB")
+    assert sum(answer.error is not None for answer in answers.values()) == 1
 
 
 def test_a_picture_that_cannot_be_read_stops_the_run_with_its_own_error() -> None:

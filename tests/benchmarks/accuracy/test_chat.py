@@ -81,7 +81,16 @@ def test_what_a_server_says_in_another_type_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"<html>", b"{}", b'{"choices": []}', b'{"choices": [{"message": {"content": 3}}]}']
+    "content",
+    [
+        b"<html>",
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [{"message": {"content": 3}}]}',
+        b'{"choices": [{"message": {"content": [{"type": "text", "text": "A"}]}}]}',
+        b"[" * 100_000,
+    ],
+    ids=["page", "no choices", "no choice", "number", "parts", "deep"],
 )
 def test_what_is_no_completion_is_told_apart_from_an_empty_one(content: bytes) -> None:
     """A page of a proxy must not count as 20,000 wrong answers."""
@@ -102,3 +111,26 @@ def test_any_other_error_is_kept_as_the_beginning_of_what_came() -> None:
 
     assert (found.status, found.code) == (502, None)
     assert found.message == "<h1>Bad \ufffd" + "x" * (MAX_MESSAGE - 9)
+
+
+def test_what_is_nested_too_deep_is_kept_as_the_beginning_of_what_came() -> None:
+    """No parser's limit is the end of a run."""
+    assert failure(400, b"[" * 100_000) == Failure(400, None, "[" * MAX_MESSAGE)
+
+
+def test_of_a_long_code_the_beginning_is_kept() -> None:
+    """As of a message: both go on record with every question that fails."""
+    body = json.dumps({"error": {"message": "m" * 1000, "code": "c" * 1000}}).encode()
+
+    assert failure(400, body) == Failure(400, "c" * MAX_MESSAGE, "m" * MAX_MESSAGE)
+
+
+@pytest.mark.parametrize("form", ['{"error": {"message": "%s", "code": "%s"}}', "<p>%s</p><p>%s</p>"])
+def test_a_key_that_a_server_repeats_is_not_kept(form: str) -> None:
+    """Nor the part of it that stands before the cut."""
+    said = "x" * (MAX_MESSAGE - 6) + "canary-7c1f"
+
+    found = failure(400, (form % (said, "canary-7c1f")).encode(), "canary-7c1f")
+
+    assert "can" not in f"{found.code} {found.message}"
+    assert "[" in found.message

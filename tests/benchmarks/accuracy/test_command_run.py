@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.accuracy import command_run
+from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.formats import READERS
 from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.settings import PLAIN
@@ -157,3 +158,26 @@ def test_the_key_is_nowhere_on_record(tmp_path: Path, monkeypatch: pytest.Monkey
     assert server.headers[0]["authorization"] == "Bearer canary-7c1f"
     assert "canary" not in said
     assert b"canary" not in kept
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, 0), (200, 0), (401, 1)])
+def test_a_key_that_the_server_repeats_is_nowhere_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, code: int
+) -> None:
+    """Neither where it fails one question nor where it ends the run, in its message or in its code."""
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-7c1f")
+    file = bundle(tmp_path / "data", 3)
+
+    def reply(question: str, _before: int) -> Said:
+        return error(status, "canary-7c1f", "No: canary-7c1f.") if question == "Question 2?" else completion()
+
+    with chat_server(reply) as server:
+        given = ["run", "--data", f"bundle={file}", "--out", str(tmp_path / "run"), "--base-url", server.base_url]
+        ended = main([*given, "--concurrency", "1"])
+
+    said = capsys.readouterr()
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file())
+    assert ended == code
+    assert "No: [key]." in (kept.decode("utf-8", "replace") if code == 0 else said.err)
+    assert b"canary" not in kept
+    assert "canary" not in said.out + said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,19 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """As one line for the user."""
     with pytest.raises(RunError, match=r"nowhere/kept\.jsonl: No such file"), Journal(tmp_path / "nowhere/kept.jsonl"):
         pass
+
+
+def test_a_disk_that_fails_at_the_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system could not write is not kept in silence; the file is free again."""
+
+    def fsync(_file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    file = tmp_path / "kept.jsonl"
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(RunError, match=r"kept\.jsonl: Input/output error"), Journal(file):
+        pass
+    monkeypatch.undo()
+
+    with Journal(file) as journal:
+        journal.append({"a": 1})

@@ -10,6 +10,7 @@ from benchmarks.accuracy.patience import LONGEST_WAIT_S, Limits, Patience
 
 BUSY = Failure(429, "server_busy", "Too much waits.")
 SICK = Failure(500, "engine_error", "It failed.")
+NONSENSE = Failure(200, "no_completion", "no chat completion: <html>")
 BAD = Failure(400, "invalid_image", "No image.")
 
 
@@ -68,17 +69,18 @@ def test_a_question_without_a_proper_reply_is_sent_a_few_times() -> None:
     assert [waiting.troubled(number) for number in (1, 2, 3, 4)] == [1.0, 2.0, 4.0, None]
 
 
-def test_a_server_that_fails_question_after_question_stops_the_run() -> None:
-    """Those in a row only."""
+@pytest.mark.parametrize("fault", [SICK, NONSENSE, Failure(None, "timeout", "no reply within 600 s")])
+def test_a_server_that_fails_question_after_question_stops_the_run(fault: Failure) -> None:
+    """Those in a row only, by whatever fault of the server's."""
     waiting = patience(any_answer=True)
-    waiting.failed(SICK)
-    waiting.failed(SICK)
+    waiting.failed(fault)
+    waiting.failed(fault)
     waiting.answered()
-    waiting.failed(SICK)
-    waiting.failed(SICK)
+    waiting.failed(fault)
+    waiting.failed(fault)
 
-    with pytest.raises(RunError, match="3 questions in a row failed, the last one so: 500 engine_error"):
-        waiting.failed(SICK)
+    with pytest.raises(RunError, match=f"3 questions in a row failed, the last one so: .*{fault.code}"):
+        waiting.failed(fault)
 
 
 def test_bad_questions_in_a_row_do_not_stop_a_run_that_has_answers() -> None:

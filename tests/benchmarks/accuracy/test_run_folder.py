@@ -13,6 +13,7 @@ from benchmarks.accuracy.answer import Failure
 from benchmarks.accuracy.errors import RunError
 from benchmarks.accuracy.run_folder import Run
 from tests.benchmarks.accuracy.made_items import answer
+from tests.benchmarks.accuracy.made_runs import about
 
 BUSY = Failure(500, "engine_error", "It failed.")
 
@@ -178,7 +179,7 @@ def test_a_folder_with_a_run_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
     assert run.answered_ids() == {"Made/0"}
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}', "[" * 100_000])
 def test_a_run_of_another_format_is_refused(tmp_path: Path, content: str) -> None:
     """By the file that says so."""
     run = run_of(tmp_path)
@@ -210,3 +211,45 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path)
 
     with pytest.raises(RunError, match="file"):
         Run.create(tmp_path / "file" / "run", {})
+
+
+SESSION = {"started": "2026-01-01T00:00:00", "ended": None, "asked": 0, "seconds": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"data": "bundle"}, "data: is of another type"),
+        ({"data": {"reader": "bundle", "path": "/nowhere"}}, "data.sha256: is missing"),
+        ({"data": {"reader": ["bundle"], "path": "/nowhere", "sha256": "0"}}, "data.reader: is of another type"),
+        ({"data": {**about()["data"], "num_items": "9"}}, "data.num_items: is of another type"),
+        ({"base_url": None}, "base_url: is of another type"),
+        ({"model": 1}, "model: is of another type"),
+        ({"settings": []}, "settings: is of another type"),
+        ({"server": "vllm"}, "server: is of another type"),
+        ({"concurrency": "1"}, "concurrency: is of another type"),
+        ({"sessions": {}}, "sessions: is of another type"),
+        ({"sessions": [SESSION, {**SESSION, "seconds": None}]}, "sessions[1].seconds: is of another type"),
+        ({"sessions": ["one"]}, "sessions[0].started: is missing"),
+    ],
+)
+def test_what_a_run_is_about_is_checked_when_it_is_opened(
+    tmp_path: Path, changed: dict[str, Any], problem: str
+) -> None:
+    """The field that was edited is named."""
+    run = run_of(tmp_path)
+    (run.folder / "run.json").write_text(json.dumps({"format": 1, **about(), **changed}))
+
+    with pytest.raises(RunError) as caught:
+        Run.open(run.folder)
+
+    assert str(caught.value) == f"{run.folder / 'run.json'}: {problem}"
+
+
+def test_a_field_that_a_run_lacks_is_named_by_who_looks_for_it(tmp_path: Path) -> None:
+    """Whoever does not need it reads on."""
+    run = Run.open(run_of(tmp_path, 0).folder)
+
+    assert run.about["model"] == "some-model"
+    with pytest.raises(RunError, match=r"run\.json: sessions: is missing"):
+        run.about["sessions"]

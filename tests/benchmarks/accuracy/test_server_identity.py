@@ -80,6 +80,7 @@ def test_a_server_without_a_list_needs_a_name() -> None:
         (httpx.Response(503, json={"error": {"message": "Starting.", "code": "not_ready"}}), "503 not_ready Starting"),
         (httpx.Response(200, text="<html>"), "no OpenAI-compatible server"),
         (httpx.Response(200, json=[]), "no OpenAI-compatible server"),
+        (httpx.Response(200, text="[" * 100_000), "no OpenAI-compatible server"),
     ],
 )
 def test_a_server_that_cannot_be_asked_is_told_before_the_run_begins(response: httpx.Response, problem: str) -> None:
@@ -106,12 +107,64 @@ def test_an_address_that_is_none_is_refused(base_url: str) -> None:
         client(base_url, 1)
 
 
-def test_an_address_with_a_password_is_refused_without_repeating_it() -> None:
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://user:canary-7c1f@host/v1",
+        "http://user:canary-7c1f#@host/v1",
+        "http://host/v1?api_key=canary-7c1f",
+        "http://host/v1#canary-7c1f",
+    ],
+)
+def test_an_address_that_may_hold_a_secret_is_refused_without_repeating_it(base_url: str) -> None:
     """Addresses go on record."""
     with pytest.raises(RunError, match="OPENAI_API_KEY") as caught:
-        client("http://user:canary-7c1f@host/v1", 1)
+        client(base_url, 1)
 
     assert "canary" not in str(caught.value)
+
+
+def test_white_space_around_the_key_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that was read from a file has the end of its line."""
+    monkeypatch.setenv("OPENAI_API_KEY", " some-key\r\n")
+
+    assert client("http://host/v1", 1).headers["Authorization"] == "Bearer some-key"
+
+
+def test_a_key_of_white_space_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that is not set."""
+    monkeypatch.setenv("OPENAI_API_KEY", "\n")
+
+    assert "Authorization" not in client("http://host/v1", 1).headers
+
+
+@pytest.mark.parametrize("key", ["canary\r\nX-Evil: 7c1f", "canary\x1b7c1f", "canary-ключ", "canary\udcff"])
+def test_a_key_that_no_header_can_hold_is_refused_by_its_variables_name(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """Nothing of the key itself is told."""
+    monkeypatch.setenv("JUDGE_API_KEY", key)
+
+    with pytest.raises(RunError, match="JUDGE_API_KEY") as caught:
+        client("http://host/v1", 1, "JUDGE_API_KEY")
+
+    assert "canary" not in str(caught.value)
+    assert "7c1f" not in str(caught.value)
+
+
+def test_a_server_that_repeats_the_key_does_not_make_us_tell_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some name the key that they refuse."""
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-7c1f")
+    refusal = httpx.Response(401, json={"error": {"message": "Incorrect key: canary-7c1f."}})
+
+    async def ask() -> ServerIdentity:
+        transport = httpx.MockTransport(lambda _request: refusal)
+        headers = client("http://some/v1", 1).headers
+        async with httpx.AsyncClient(transport=transport, base_url="http://some/v1", headers=headers) as connection:
+            return await identity(connection, None)
+
+    with pytest.raises(RunError, match=r"401 Incorrect key: \[key\]\."):
+        asyncio.run(ask())
 
 
 def test_the_answer_to_models_is_any_json() -> None:

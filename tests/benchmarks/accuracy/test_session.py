@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 
 from benchmarks.accuracy.data import checked
 from benchmarks.accuracy.errors import RunError
+from benchmarks.accuracy.item import Item
 from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.session import Session
 from benchmarks.accuracy.settings import PAPER, PLAIN
@@ -157,6 +161,59 @@ def test_a_run_goes_on_with_the_same_server_elsewhere(tmp_path: Path) -> None:
     about = Run.open(tmp_path / "run").about
     assert (server.asked.total(), other.asked.total()) == (2, 8)
     assert (about["base_url"], about["concurrency"]) == (other.base_url, 2)
+
+
+def test_a_run_goes_on_with_data_that_have_moved(tmp_path: Path) -> None:
+    """The place on record is the one where they lie now: judge and compare read them there."""
+    with chat_server() as server:
+        held(session(server.base_url, tmp_path, limit=2))
+        held(session(server.base_url, tmp_path, path=tmp_path / "moved.json"))
+
+    assert Run.open(tmp_path / "run").about["data"]["path"] == str(tmp_path / "moved.json")
+
+
+@pytest.mark.parametrize(
+    ("then", "problem"),
+    [
+        ({"repetition_penalty": 1.2, "max_tokens": 256, "seed": 42}, "temperature None, now 0.2"),
+        ({**asdict(PAPER), "top_p": 0.5}, "top_p 0.5, now None"),
+    ],
+)
+def test_a_run_does_not_go_on_where_only_one_version_has_a_setting(
+    tmp_path: Path, then: dict[str, Any], problem: str
+) -> None:
+    """Neither one that was not sent then, nor one that is not sent now."""
+    with chat_server() as server:
+        held(session(server.base_url, tmp_path, limit=2))
+        run = Run.open(tmp_path / "run")
+        run.rewrite({**run.about, "settings": then})
+        with pytest.raises(RunError, match=f"the setting {problem}"):
+            held(session(server.base_url, tmp_path))
+
+    assert server.asked.total() == 2
+
+
+def test_a_session_that_is_cancelled_while_the_data_are_checked_ends_at_once(tmp_path: Path) -> None:
+    """The check is in a thread, which would be waited for to its end."""
+    reading, num_read, num = threading.Event(), 0, 10_000_000
+
+    def read(_path: Path) -> Iterator[Item]:
+        nonlocal num_read
+        for number in range(num):
+            num_read += 1
+            reading.set()
+            yield item(number)
+
+    async def cancelled() -> None:
+        holding = asyncio.create_task(session("http://127.0.0.1:1/v1", tmp_path, read=read).hold())
+        await asyncio.to_thread(reading.wait)
+        holding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await holding
+
+    asyncio.run(cancelled())
+
+    assert 0 < num_read < num
 
 
 def test_two_sessions_of_one_run_at_once_are_refused(tmp_path: Path) -> None:
