@@ -285,32 +285,6 @@ def test_an_idle_engine_makes_no_progress(running: RunningEngine) -> None:
     assert before == after_a_while
 
 
-@pytest.mark.slow
-def test_a_prefill_in_chunks_is_progress_before_its_first_token(vllm_engine: RunningEngine) -> None:
-    """A long prompt on a slow machine is no hang: each of its steps is seen."""
-    engine = vllm_engine.engine
-    # vLLM computes at most 2,048 tokens a step on a CPU.
-    prompt = Prompt((5,) * 3000, cache_salt="unseen")
-
-    async def beats_before_the_first_delta() -> int:
-        beats = {engine.last_progress}
-
-        async def watch() -> None:
-            while True:
-                beats.add(engine.last_progress)
-                await asyncio.sleep(0)
-
-        watching = asyncio.create_task(watch())
-        request = engine.generate(prompt, Sampling(max_tokens=1), f"contract-{next(ids)}")
-        async for _ in request:
-            break
-        await request.aclose()
-        watching.cancel()
-        return len(beats)
-
-    assert vllm_engine.run(beats_before_the_first_delta()) >= 3
-
-
 def test_nothing_can_be_generated_before_the_start() -> None:
     """A request that comes too early fails at once instead of waiting for ever."""
     engine = scripted(*QUESTIONS)
