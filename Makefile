@@ -114,7 +114,7 @@ benchmark-images: setup ## images a second, against stock vLLM's path in the sam
 benchmark-queue: setup ## processor time that the fair queue costs a request; half a minute, on a quiet machine
 	$(BIN)/python -m benchmarks.queue $(ARGS)
 
-accuracy-smoke: setup demo-checkpoint ## planted bugs change the demo's score or its parity with the reference; minutes
+accuracy-smoke: setup ## planted bugs change the demo's score or its parity with the reference; minutes
 	$(BIN)/python -m benchmarks.accuracy.smoke $(ARGS)
 
 train-demo: setup ## train the demo checkpoint again, into .cache/demo-trained; half an hour on two quiet cores
