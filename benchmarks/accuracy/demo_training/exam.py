@@ -22,7 +22,7 @@ import openai
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.accuracy.demo_training.examples import varied
+from benchmarks.accuracy.demo_training.painter import varied
 from benchmarks.accuracy.demo_training.questions import Asked, Facts, Form, ask
 from benchmarks.accuracy.demo_training.real_pictures import real_pictures, split
 from benchmarks.accuracy.demo_training.scenes import draw_scene

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import torch
 
-from benchmarks.accuracy.demo_training.model import Demo, Sizes, tensors
+from benchmarks.accuracy.demo_training.model import Demo, Sizes
 from benchmarks.accuracy.demo_training.questions import lines
+from benchmarks.accuracy.demo_training.released_names import tensors
 from huatuo_server.demo.checkpoint import QWEN2_SPARE_ROWS, VISION_TOWER, write_demo_checkpoint
 from huatuo_server.demo.label import MARK
 from huatuo_server.demo.tokenizer import QWEN2_SPECIAL, write_qwen2_tokenizer

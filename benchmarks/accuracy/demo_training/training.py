@@ -16,21 +16,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from benchmarks.accuracy.demo_training.examples import (
-    IGNORED,
-    MAX_TEXT_TOKENS,
-    NO_PATCH,
-    Painter,
-    Seen,
-    Texts,
-    Writer,
-    patches,
-    thinned,
-)
 from benchmarks.accuracy.demo_training.model import NUM_PATCHES, Demo, Sizes
+from benchmarks.accuracy.demo_training.painter import IGNORED, NO_PATCH, Painter, Seen
+from benchmarks.accuracy.demo_training.patches import patches, thinned
 from benchmarks.accuracy.demo_training.questions import KINDS, Facts
 from benchmarks.accuracy.demo_training.real_pictures import RealPicture
 from benchmarks.accuracy.demo_training.scenes import MAX_COUNT, SHAPES, SIDES
+from benchmarks.accuracy.demo_training.writer import MAX_TEXT_TOKENS, Texts, Writer
 from huatuo_server.tokenizer import Tokenizer
 
 PEAK_RATE: Final = 1.5e-3

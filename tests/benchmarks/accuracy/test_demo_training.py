@@ -12,23 +12,15 @@ import torch
 from PIL import Image
 
 from benchmarks.accuracy.demo_training.exam import questions
-from benchmarks.accuracy.demo_training.examples import (
-    IGNORED,
-    MAX_TEXT_TOKENS,
-    Painter,
-    Seen,
-    Texts,
-    Writer,
-    patches,
-    squared,
-    thinned,
-)
 from benchmarks.accuracy.demo_training.export import write, write_tokenizer
 from benchmarks.accuracy.demo_training.model import GRID, NUM_PATCHES, Demo, Sizes
+from benchmarks.accuracy.demo_training.painter import IGNORED, Painter, Seen, squared
+from benchmarks.accuracy.demo_training.patches import patches, thinned
 from benchmarks.accuracy.demo_training.questions import LETTER, Facts, Form, ask, ask_beyond
 from benchmarks.accuracy.demo_training.real_pictures import RealPicture
 from benchmarks.accuracy.demo_training.scenes import SIDE_PIXELS, draw_scene
 from benchmarks.accuracy.demo_training.training import decoded
+from benchmarks.accuracy.demo_training.writer import MAX_TEXT_TOKENS, Texts, Writer
 from huatuo_server.check_report import check
 from huatuo_server.reference import IMAGE, Reference, Round, pixel_values
 from huatuo_server.tokenizer import Tokenizer
