@@ -17,6 +17,7 @@ from benchmarks.accuracy.item import Item
 from benchmarks.accuracy.patience import Patience, told
 from benchmarks.accuracy.reply import Kind, Reply, key_of, replied
 from benchmarks.accuracy.settings import Settings
+from benchmarks.accuracy.side_by_side import side_by_side
 
 PATH = "chat/completions"
 
@@ -36,12 +37,7 @@ async def ask_all(asking: Asking, items: Iterator[Item], keep: Callable[[Answer]
         for item in items:
             keep(await asking.answer(item))
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(ask_on())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
+    await side_by_side(ask_on, concurrency)
 
 
 class Asking:

@@ -7,7 +7,6 @@ digest is there is not asked again; one that failed is, the next time.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from benchmarks.accuracy.judge import Judge, NoJudgement
 from benchmarks.accuracy.progress import Progress
 from benchmarks.accuracy.rubric import Malformed, Matches, Rubric, extraction, matches_of, matching, rubric_of
 from benchmarks.accuracy.run_folder import Run
+from benchmarks.accuracy.side_by_side import side_by_side
 
 FILE = "judgements.jsonl"
 
@@ -147,12 +147,7 @@ async def judge_all(
             done.append(await judging.matches(case))
             progress.count(failed=done[-1] is None)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(judge_on())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
+    await side_by_side(judge_on, concurrency)
     return done
 
 

@@ -90,6 +90,9 @@ def test_bad_questions_in_a_row_do_not_stop_a_run_that_has_answers() -> None:
     for failure in (SICK, SICK, *[BAD] * 100, SICK, SICK):
         waiting.failed(failure)
 
+    with pytest.raises(RunError, match="3 questions in a row failed"):
+        waiting.failed(SICK)
+
 
 def test_a_server_that_refuses_every_question_from_the_first_on_stops_the_run() -> None:
     """It is the way of asking that it refuses."""
