@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from huatuo_server.detokenizer import TextDecoder
 from huatuo_server.engine.base import FinishReason, TokenDelta
@@ -23,6 +24,10 @@ class Piece:
     token_ids: tuple[int, ...]
     finish_reason: FinishReason | None = None
     num_cached_tokens: int = 0
+
+
+ChoicePiece: TypeAlias = tuple[int, Piece]
+"""Which of an answer's choices, and what a delta adds to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class RequestMeter:
         self._metrics = metrics
         self._route = route
         self._received = metrics.clock()
-        self._last_token: float | None = None
+        self._last_tokens: dict[int, float] = {}
         self._ended = False
         metrics.in_flight.inc()
 
@@ -159,15 +159,16 @@ class RequestMeter:
         """The request is handed to the engine: its queue time ends."""
         self._metrics.queue_time.observe(self._metrics.clock() - self._received)
 
-    def tokens(self, count: int) -> None:
-        """`count` tokens (at least one) came out just now."""
+    def tokens(self, count: int, choice: int = 0) -> None:
+        """`count` tokens (at least one) of a choice came out just now."""
         now = self._metrics.clock()
-        if self._last_token is None:
-            self._metrics.time_to_first_token.observe(now - self._received)
-        else:
+        last = self._last_tokens.get(choice)
+        if last is not None:
             for _ in range(count):
-                self._metrics.inter_token_latency.observe((now - self._last_token) / count)
-        self._last_token = now
+                self._metrics.inter_token_latency.observe((now - last) / count)
+        elif not self._last_tokens:
+            self._metrics.time_to_first_token.observe(now - self._received)
+        self._last_tokens[choice] = now
 
     def rejected(self, reason: str) -> None:
         """The request was turned away for a fault of its own, or because too much was in flight."""
@@ -186,7 +187,7 @@ class RequestMeter:
         self._metrics.prompt_tokens.inc(prompt_tokens)
         self._metrics.generation_tokens.inc(completion_tokens)
         # An answer has tokens; a rendering or an upload has none, and would make answers look fast.
-        if outcome in FINISHED and self._last_token is not None:
+        if outcome in FINISHED and self._last_tokens:
             self._metrics.e2e_latency.observe(self._metrics.clock() - self._received)
 
 

@@ -10,17 +10,17 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import ExitStack, aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from huatuo_server.admission.body import Body
 from huatuo_server.admission.budget import Budget
 from huatuo_server.admission.fair_queue import FairQueue, Place
 from huatuo_server.admission.flow import Claimant, Flow
-from huatuo_server.answer_text import Ending, Piece, answer_text
+from huatuo_server.answer_text import ChoicePiece, Ending, Piece, answer_text
 from huatuo_server.audit import AuditLog, AuditUnanswered
 from huatuo_server.caller import Caller
-from huatuo_server.engine.base import FinishReason, PromptImage, Sampling
+from huatuo_server.engine.base import FinishReason, Prompt, PromptImage, Sampling
 from huatuo_server.errors import AuditFailed, ModelNotFound, RequestError
 from huatuo_server.images.cache import Picture
 from huatuo_server.images.content import Content
@@ -34,13 +34,23 @@ from huatuo_server.model_card import ModelCard
 from huatuo_server.prompt import Message, render
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
 from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk
+from huatuo_server.protocol.conversation import ChatMessage
 from huatuo_server.protocol.image_source import ImageRequest
 from huatuo_server.protocol.provenance import ImageProvenance
 from huatuo_server.protocol.render_request import parse_render_request
 from huatuo_server.pulse import Awaited
 from huatuo_server.read_ahead import read_ahead
-from huatuo_server.responses import Heading, chunks, completion
-from huatuo_server.sampling import PIECE_CHARS, Room, length, refuse_endless_text, sampling_for
+from huatuo_server.responses.chat import chunks, completion
+from huatuo_server.responses.heading import Heading
+from huatuo_server.sampling import (
+    PIECE_CHARS,
+    Room,
+    length,
+    parameters_on_record,
+    refuse_endless_text,
+    sampling_for,
+    sampling_of_choice,
+)
 from huatuo_server.served_model import ServedModel
 from huatuo_server.startup import Startup
 from huatuo_server.store import Store
@@ -49,13 +59,14 @@ from huatuo_server.tenants.quota import Quotas, Use
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a request may bring, and how long it may take."""
+    """What a request may bring, and how long it may take. strict: a field that changes nothing is refused."""
 
     max_body_bytes: int
     max_images: int
     max_image_bytes: int
     body_timeout_s: float
     request_timeout_s: float
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +141,20 @@ class Call:
         return Claimant(self.flow, self.engine_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """A conversation as the engine reads it: its prompt, the room that leaves, and what was done to its images."""
+
+    prompt: Prompt
+    room: Room
+    images: tuple[ImageProvenance, ...]
+
+    @property
+    def sha256(self) -> list[str]:
+        """Of the images' files."""
+        return [image["sha256"] for image in self.images]
+
+
 async def answer(
     service: Service, model: ServedModel, body: Body, call: Call
 ) -> Awaitable[ChatCompletion] | AsyncGenerator[ChatCompletionChunk, None]:
@@ -137,52 +162,94 @@ async def answer(
 
     Raises errors.RequestError; so do the completion and the chunks.
     """
-    card, context = model.card, model.engine.facts.max_model_len
-    request = parse_chat_request(body.take(), max_images=service.limits.max_images, vocab_size=card.vocab_size)
-    _require_model(request, service.model_name)
-    if length(request) > PIECE_CHARS:
-        await asyncio.to_thread(refuse_endless_text, request, context, card.tokenizer)
-    call.use.images(sum(len(message.images) for message in request.messages))
-    place = call.held.enter_context(service.queue.place(call.flow))
-    pictures = await _pictures(request, service, card, call)
-    body.release()
-    prompt = await asyncio.to_thread(render, _messages(request, pictures), card.tokenizer)
-    prompt = replace(prompt, cache_salt=cache_salt(service.secret, call.tenant))
-    room = Room.of(prompt, tokens_per_image=card.tokens_per_image, context=context)
-    sampling, clamped_to = sampling_for(request, card.family.sampling, room)
-    call.use.tokens(room.prompt + sampling.max_tokens)
-    await put_on_record(service, call, model, (picture.provenance["sha256"] for picture in pictures), sampling)
-    await place.enter(room.prompt, sampling.max_tokens, call.deadline)
-    call.entered, call.prompt_tokens = True, room.prompt
-    deltas = model.engine.generate(prompt, sampling, call.engine_id, priority=LANES.index(call.caller.lane))
-    ending = Ending(request.stop, request.min_tokens or 0, card.eos_token_ids)
-    text = answer_text(deltas, card.tokenizer.text_decoder(), ending)
-    pieces = read_ahead(_metered(text, call, place, service.startup.awaited))
-    heading = replace(
-        _heading(service, model, request, call),
-        images=tuple(picture.provenance for picture in pictures),
-        max_tokens_clamped_to=clamped_to,
-        prompt_token_ids=prompt.token_ids if request.return_token_ids else None,
+    limits = service.limits
+    request = parse_chat_request(
+        body.take(), max_images=limits.max_images, vocab_size=model.card.vocab_size, strict=limits.strict
     )
+    pieces, heading = await _asked(service, model, request, body, call)
     return chunks(pieces, heading) if request.stream else completion(pieces, heading)
 
 
-def _heading(service: Service, model: ServedModel, request: ChatRequest, call: Call) -> Heading:
-    """What is known of an answer without its prompt."""
+async def _asked(
+    service: Service, model: ServedModel, request: ChatRequest, body: Body, call: Call
+) -> tuple[AsyncGenerator[ChoicePiece, None], Heading]:
+    """The whole path of a request that wants answers: the pieces of all of them as they come. Raises RequestError."""
+    _require_model(request.model, service.model_name)
+    place = call.held.enter_context(service.queue.place(call.flow))
+    prompted = await _prompted(service, model, request.messages, body, call)
+    sampling, clamped_to = sampling_for(request, model.card.family.sampling, prompted.room)
+    call.use.tokens(prompted.room.prompt + request.n * sampling.max_tokens)
+    await put_on_record(service, call, model, prompted.sha256, sampling)
+    await place.enter(prompted.room.prompt, sampling.max_tokens, call.deadline, num_seqs=request.n)
+    call.entered, call.prompt_tokens = True, prompted.room.prompt
+    pieces = read_ahead(*_choices(service, model, request, prompted, sampling, call, place))
+    return pieces, _heading(service, model, request, prompted, call, clamped_to)
+
+
+async def _prompted(
+    service: Service, model: ServedModel, messages: Sequence[ChatMessage], body: Body, call: Call
+) -> Prompted:
+    """Images and texts -> the prompt, if it leaves room for an answer. Raises RequestError."""
+    card, context = model.card, model.engine.facts.max_model_len
+    if length(messages) > PIECE_CHARS:
+        await asyncio.to_thread(refuse_endless_text, messages, context, card.tokenizer)
+    call.use.images(sum(len(message.images) for message in messages))
+    pictures = await _pictures(messages, service, card, call)
+    body.release()
+    prompt = await asyncio.to_thread(render, _spoken(messages, pictures), card.tokenizer)
+    prompt = replace(prompt, cache_salt=cache_salt(service.secret, call.tenant))
+    room = Room.of(prompt, tokens_per_image=card.tokens_per_image, context=context)
+    return Prompted(prompt, room, tuple(picture.provenance for picture in pictures))
+
+
+def _choices(
+    service: Service,
+    model: ServedModel,
+    request: ChatRequest,
+    prompted: Prompted,
+    sampling: Sampling,
+    call: Call,
+    place: Place,
+) -> list[AsyncGenerator[ChoicePiece, None]]:
+    """A generation for each of the answers that are wanted; the engine reads their common prompt once."""
+    card, left = model.card, [request.n]
+    ending = Ending(request.stop, request.min_tokens or 0, card.eos_token_ids)
+
+    def pieces(index: int) -> AsyncGenerator[ChoicePiece, None]:
+        deltas = model.engine.generate(
+            prompted.prompt,
+            sampling_of_choice(sampling, index),
+            f"{call.engine_id}-{index}" if index else call.engine_id,
+            priority=LANES.index(call.caller.lane),
+        )
+        text = answer_text(deltas, card.tokenizer.text_decoder(), ending)
+        return _metered(text, index, left, call, place, service.startup.awaited)
+
+    call.meter.entered_engine()
+    return [pieces(index) for index in range(request.n)]
+
+
+def _heading(
+    service: Service, model: ServedModel, request: ChatRequest, prompted: Prompted, call: Call, clamped_to: int | None
+) -> Heading:
     return Heading(
         id=f"chatcmpl-{call.id}",
         created=int(time.time()),
         model=service.model_name,
         system_fingerprint=model.fingerprint,
         demo=model.card.demo,
-        prompt_tokens=call.prompt_tokens,
+        prompt_tokens=prompted.room.prompt,
+        n=request.n,
         ignored_fields=request.ignored_fields,
         include_usage=request.include_usage,
+        images=prompted.images,
+        max_tokens_clamped_to=clamped_to,
+        prompt_token_ids=prompted.prompt.token_ids if request.return_token_ids else None,
     )
 
 
-def _require_model(request: ChatRequest, name: str) -> None:
-    if request.model != name:
+def _require_model(wanted: str, name: str) -> None:
+    if wanted != name:
         raise ModelNotFound("This server serves another model: GET /v1/models names it.", param="model")
 
 
@@ -206,7 +273,7 @@ async def put_on_record(
         "model": model.card.digest if model is not None else None,
         "preparation_version": PREPARATION_VERSION,
         "images": [on_record(sha256, service.secret, call.tenant) for sha256 in images],
-        "parameters": asdict(sampling) if sampling is not None else {},
+        "parameters": parameters_on_record(sampling) if sampling is not None else {},
     }
     # One whose caller leaves meanwhile is written all the same, and so must its end be.
     call.on_record = True
@@ -229,9 +296,9 @@ async def rendering(service: Service, model: ServedModel, body: Body, call: Call
         )
 
 
-async def _pictures(request: ChatRequest, service: Service, card: ModelCard, call: Call) -> list[Picture]:
+async def _pictures(messages: Sequence[ChatMessage], service: Service, card: ModelCard, call: Call) -> list[Picture]:
     """The images of all messages, in order. Raises errors.RequestError with the path of an offending one."""
-    images = [image for message in request.messages for image in message.images]
+    images = [image for message in messages for image in message.images]
     tasks = [asyncio.create_task(_picture(image, service, card, call)) for image in images]
     try:
         return await asyncio.gather(*tasks)
@@ -267,31 +334,31 @@ async def _content(image: ImageRequest, service: Service, call: Call) -> AsyncIt
         raise error.under(image.param) from None
 
 
-def _messages(request: ChatRequest, pictures: Sequence[Picture]) -> list[Message]:
-    """The request's messages with their images, which `pictures` holds in order."""
+def _spoken(messages: Sequence[ChatMessage], pictures: Sequence[Picture]) -> list[Message]:
+    """The messages with their images, which `pictures` holds in order."""
     images = iter([PromptImage(picture.pixels, picture.identity) for picture in pictures])
-    return [
-        Message(message.role, message.text, tuple(islice(images, len(message.images)))) for message in request.messages
-    ]
+    return [Message(message.role, message.text, tuple(islice(images, len(message.images)))) for message in messages]
 
 
 async def _metered(
-    pieces: AsyncGenerator[Piece, None], call: Call, place: Place, awaited: Awaited
-) -> AsyncGenerator[Piece, None]:
-    """The same pieces, timed and counted as they come."""
-    call.meter.entered_engine()
+    pieces: AsyncGenerator[Piece, None], index: int, left: list[int], call: Call, place: Place, awaited: Awaited
+) -> AsyncGenerator[ChoicePiece, None]:
+    """The pieces of one choice, timed and counted as they come. left: how many choices the engine still works on."""
     try:
         async with aclosing(pieces):
             while piece := await _next(pieces, awaited):
                 if piece.token_ids:
                     place.first_token()
-                    call.meter.tokens(len(piece.token_ids))
+                    call.meter.tokens(len(piece.token_ids), index)
                     call.completion_tokens += len(piece.token_ids)
-                call.finish_reason = piece.finish_reason
-                yield piece
+                if piece.finish_reason is not None and call.finish_reason != "length":
+                    call.finish_reason = piece.finish_reason
+                yield index, piece
     finally:
-        # An answer that was cut off has used its tokens too.
-        place.leave(call.completion_tokens)
+        left[0] -= 1
+        if not left[0]:
+            # An answer that was cut off has used its tokens too.
+            place.leave(call.completion_tokens)
 
 
 async def _next(pieces: AsyncGenerator[Piece, None], awaited: Awaited) -> Piece | None:

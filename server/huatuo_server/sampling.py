@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
 
 from huatuo_server.engine.base import Prompt, Sampling
 from huatuo_server.errors import ContextLengthExceeded
 from huatuo_server.families import SamplingDefaults
 from huatuo_server.prompt import prompt_length
 from huatuo_server.protocol.chat_request import ChatRequest
+from huatuo_server.protocol.chat_schema import INT64_MAX
+from huatuo_server.protocol.conversation import ChatMessage
 from huatuo_server.tokenizer import Tokenizer
 
 MAX_CHARS_PER_TOKEN = 256
@@ -51,21 +54,21 @@ class Room:
         return self.context - self.prompt
 
 
-def length(request: ChatRequest) -> int:
+def length(messages: Sequence[ChatMessage]) -> int:
     """Characters of all messages."""
-    return sum(len(message.text) for message in request.messages)
+    return sum(len(message.text) for message in messages)
 
 
-def refuse_endless_text(request: ChatRequest, context: int, tokenizer: Tokenizer) -> None:
+def refuse_endless_text(messages: Sequence[ChatMessage], context: int, tokenizer: Tokenizer) -> None:
     """Raises ContextLengthExceeded for text that cannot fit, before all of it is made into tokens.
 
     Long text is looked at in pieces, up to the one that is too much. A cut may fall into a token, and make as many of
     it as it has characters.
     """
-    num_chars, num_tokens = length(request), 0
+    num_chars, num_tokens = length(messages), 0
     if num_chars > context * MAX_CHARS_PER_TOKEN:
         raise _too_long(num_chars, context)
-    for message in request.messages:
+    for message in messages:
         for begin in range(0, len(message.text), PIECE_CHARS):
             num_tokens += len(tokenizer.encode(message.text[begin : begin + PIECE_CHARS])) - MAX_CHARS_PER_TOKEN
             if num_tokens > context:
@@ -90,12 +93,35 @@ def sampling_for(request: ChatRequest, defaults: SamplingDefaults, room: Room) -
         temperature=_or(request.temperature, defaults.temperature),
         top_p=_or(request.top_p, defaults.top_p),
         top_k=_or(request.top_k, defaults.top_k),
+        min_p=_or(request.min_p, 0.0),
         repetition_penalty=_or(request.repetition_penalty, defaults.repetition_penalty),
+        frequency_penalty=_or(request.frequency_penalty, 0.0),
+        presence_penalty=_or(request.presence_penalty, 0.0),
+        logit_bias=request.logit_bias,
         seed=request.seed,
         min_tokens=min(min_tokens, max_tokens),
         ignore_eos=request.ignore_eos,
+        stop_token_ids=request.stop_token_ids,
+        logprobs=request.num_logprobs,
+        structured_output=request.structured_output,
     )
     return sampling, max_tokens if max_tokens < wished else None
+
+
+def sampling_of_choice(sampling: Sampling, index: int) -> Sampling:
+    """Of one of several answers: each has a seed of its own, the first one the request's."""
+    if sampling.seed is None or index == 0:
+        return sampling
+    seed = sampling.seed + index
+    return replace(sampling, seed=seed if seed <= INT64_MAX else seed - 2**64)
+
+
+def parameters_on_record(sampling: Sampling) -> dict[str, Any]:
+    """The parameters as the audit log holds them: numbers alone, since a schema or a choice may tell of a patient."""
+    parameters = asdict(sampling)
+    structured = sampling.structured_output
+    parameters["structured_output"] = structured and ("choices" if structured.choices else "json_schema")
+    return parameters
 
 
 def _or(value: Number | None, default: Number) -> Number:

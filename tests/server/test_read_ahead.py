@@ -104,3 +104,31 @@ def test_a_reader_that_leaves_before_an_error_leaves_no_trace(caplog: pytest.Log
     asyncio.run(scene())
 
     assert "secret" not in caplog.text
+
+
+def test_several_generators_are_read_side_by_side() -> None:
+    """One that has nothing yet holds up nobody's items."""
+    silent, talking = Source(0, hangs=True), Source(3)
+
+    async def scene() -> list[int]:
+        async with aclosing(read_ahead(silent.items(), talking.items())) as items:
+            return [await anext(items) for _ in range(3)]
+
+    assert asyncio.run(scene()) == [0, 1, 2]
+    assert silent.closed
+    assert talking.closed
+
+
+def test_the_failure_of_one_ends_all() -> None:
+    """What came before it is still given; the others are closed."""
+    failing, hanging = Source(2, error=ValueError("broken")), Source(1, hangs=True)
+    given: list[int] = []
+
+    async def scene() -> None:
+        async for item in read_ahead(failing.items(), hanging.items()):
+            given.append(item)
+
+    with pytest.raises(ValueError, match="broken"):
+        asyncio.run(scene())
+    assert sorted(given) == [0, 0, 1]
+    assert hanging.closed

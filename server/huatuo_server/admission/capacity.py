@@ -18,7 +18,7 @@ class Capacity:
     context_tokens: int
 
     def tokens_of(self, prompt_tokens: int, max_tokens: int) -> int:
-        """What a request may come to hold, in whole blocks: as much is set aside, so that none is ever preempted."""
+        """What a sequence may come to hold, in whole blocks: as much is set aside, so that none is ever preempted."""
         return -(-(prompt_tokens + max_tokens) // self.block_tokens) * self.block_tokens
 
     @property
@@ -43,15 +43,15 @@ class Load:
         self._stat_seqs = 0
         self._stat_tokens = 0
 
-    def add(self, lane: Lane, tokens: int) -> None:
-        """One more runs."""
-        self._change(lane, 1, tokens)
+    def add(self, lane: Lane, tokens: int, *, num_seqs: int = 1) -> None:
+        """One more runs. num_seqs: what it takes of the sequences; tokens: of all of them."""
+        self._change(lane, num_seqs, tokens)
 
-    def remove(self, lane: Lane, tokens: int) -> None:
+    def remove(self, lane: Lane, tokens: int, *, num_seqs: int = 1) -> None:
         """One of these runs no more."""
-        self._change(lane, -1, -tokens)
+        self._change(lane, -num_seqs, -tokens)
 
-    def fits(self, lane: Lane, tokens: int, *, keep: bool) -> bool:
+    def fits(self, lane: Lane, tokens: int, *, num_seqs: int = 1, keep: bool) -> bool:
         """Whether one more may go in: within what is there for its lane, or alone. keep: a part is kept for stat."""
         if not self.seqs:
             return True
@@ -59,12 +59,12 @@ class Load:
         if keep and lane != "stat":
             seqs_left -= max(0, self._kept_seqs - self._stat_seqs)
             tokens_left -= max(0, self._kept_tokens - self._stat_tokens)
-        return seqs_left >= 1 and tokens_left >= tokens
+        return seqs_left >= num_seqs and tokens_left >= tokens
 
-    def stat_within_half(self, tokens: int) -> bool:
+    def stat_within_half(self, tokens: int, *, num_seqs: int = 1) -> bool:
         """Whether stat, with one more, holds at most half of all."""
-        capacity = self.capacity
-        return 2 * (self._stat_seqs + 1) <= capacity.num_seqs and 2 * (self._stat_tokens + tokens) <= capacity.kv_tokens
+        seqs, all_tokens = self._stat_seqs + num_seqs, self._stat_tokens + tokens
+        return 2 * seqs <= self.capacity.num_seqs and 2 * all_tokens <= self.capacity.kv_tokens
 
     def _change(self, lane: Lane, seqs: int, tokens: int) -> None:
         self.seqs += seqs

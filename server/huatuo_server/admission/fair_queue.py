@@ -90,7 +90,7 @@ class FairQueue:
 
     @property
     def num_running(self) -> int:
-        """Requests inside."""
+        """Sequences inside: one of a request, unless it asked for more."""
         return self._load.seqs if self._load else 0
 
     @property
@@ -129,12 +129,12 @@ class FairQueue:
 
     # ---------------------------------------------------------------- for a place
 
-    def _join(self, flow: Flow, prompt_tokens: int, max_tokens: int, deadline: float | None) -> Waiting:
+    def _join(self, flow: Flow, prompt_tokens: int, max_tokens: int, deadline: float | None, num_seqs: int) -> Waiting:
         """Into the line, and straight on into the engine where it is its turn."""
         assert self._load is not None, "the engine is ready before anybody enters"
-        tokens = self._load.capacity.tokens_of(prompt_tokens, max_tokens)
+        tokens = num_seqs * self._load.capacity.tokens_of(prompt_tokens, max_tokens)
         turn = asyncio.get_running_loop().create_future()
-        waiting = Waiting(flow.tenant, tokens, turn, max_tokens, deadline)
+        waiting = Waiting(flow.tenant, tokens, turn, max_tokens, deadline, num_seqs)
         line = self._lines[flow.lane]
         line.join(waiting)
         if line.num_in_line == 1:
@@ -156,7 +156,7 @@ class FairQueue:
     def _release(self, lane: Lane, waiting: Waiting, completion_tokens: int) -> None:
         """It left the engine."""
         assert self._load is not None
-        self._load.remove(lane, waiting.tokens)
+        self._load.remove(lane, waiting.tokens, num_seqs=waiting.num_seqs)
         self._has_read(waiting)
         waiting.refund(completion_tokens)
         self._pace.drain.left(waiting.tokens)
@@ -178,11 +178,12 @@ class FairQueue:
         lane: Lane = "stat" if stat_first else self._turns.choose(self._wanted)
         line = self._lines[lane]
         waiting = line.head()
-        if not self._load.fits(lane, waiting.tokens, keep=keep) or (keep and self._reads_enough(lane, waiting)):
+        fits = self._load.fits(lane, waiting.tokens, num_seqs=waiting.num_seqs, keep=keep)
+        if not fits or (keep and self._reads_enough(lane, waiting)):
             return False
         if not self._too_late(waiting):
             self._charge(lane, waiting, stat_first=stat_first)
-            self._load.add(lane, waiting.tokens)
+            self._load.add(lane, waiting.tokens, num_seqs=waiting.num_seqs)
             self._begin_to_read(lane, waiting)
             waiting.inside = True
         self._leave_line(lane, waiting)
@@ -190,12 +191,13 @@ class FairQueue:
 
     def _reads_enough(self, lane: Lane, waiting: Waiting) -> bool:
         """Whether the engine reads as many prompts as leave stat's its turn; one larger than that goes alone."""
-        prompt_tokens = waiting.tokens - waiting.max_tokens
-        return lane != "stat" and self._unread_tokens > 0 and self._unread_tokens + prompt_tokens > READ_TOKENS
+        if lane == "stat" or not self._unread_tokens:
+            return False
+        return self._unread_tokens + waiting.prompt_tokens > READ_TOKENS
 
     def _begin_to_read(self, lane: Lane, waiting: Waiting) -> None:
         if lane != "stat":
-            waiting.unread_tokens = waiting.tokens - waiting.max_tokens
+            waiting.unread_tokens = waiting.prompt_tokens
             self._unread_tokens += waiting.unread_tokens
 
     def _has_read(self, waiting: Waiting) -> None:
@@ -208,11 +210,11 @@ class FairQueue:
         line = self._lines["stat"]
         if not line.num_in_line or self._load is None:
             return False
-        tokens = line.head().tokens
+        head = line.head()
         passes = len(self._turns) > 1
-        if passes and 2 * (self._passed_tokens + tokens) > self._load.capacity.kv_tokens:
+        if passes and 2 * (self._passed_tokens + head.tokens) > self._load.capacity.kv_tokens:
             return False
-        return self._load.stat_within_half(tokens)
+        return self._load.stat_within_half(head.tokens, num_seqs=head.num_seqs)
 
     def _charge(self, lane: Lane, waiting: Waiting, *, stat_first: bool) -> None:
         self._lines[lane].charge(waiting)
@@ -279,13 +281,14 @@ class Place:
         self._entered_at = 0.0
         self._first_token_at: float | None = None
 
-    async def enter(self, prompt_tokens: int, max_tokens: int, deadline: float | None) -> None:
+    async def enter(self, prompt_tokens: int, max_tokens: int, deadline: float | None, *, num_seqs: int = 1) -> None:
         """Waits for the turn. Raises DeadlineExceeded as soon as there is too little time left; the place is then free.
 
-        Once. deadline: on the queue's clock.
+        Once. deadline: on the queue's clock. num_seqs: how many sequences run at once, each of the prompt and of up to
+        max_tokens; more than the engine has go in alone.
         """
         queue, lane = self._queue, self._flow.lane
-        waiting = queue._join(self._flow, prompt_tokens, max_tokens, deadline)
+        waiting = queue._join(self._flow, prompt_tokens, max_tokens, deadline, num_seqs)
         try:
             await waiting.turn
         finally:
@@ -307,7 +310,7 @@ class Place:
             self._queue._advance()
 
     def leave(self, completion_tokens: int) -> None:
-        """The engine is done with it, after so many tokens, or it was never entered; again does nothing.
+        """The engine is done with it, or it was never entered; again does nothing. completion_tokens: of all sequences.
 
         An answer that was cut off counts, too: without those the long ones would be missing in what is known of all.
         """
@@ -316,7 +319,9 @@ class Place:
         if inside is None:
             return
         if self._first_token_at is not None and completion_tokens:
-            self._queue._pace.answered(self._queue._clock() - self._first_token_at, completion_tokens)
+            # They ran side by side: each took the whole time for its part of the tokens.
+            tokens_each = -(-completion_tokens // inside.num_seqs)
+            self._queue._pace.answered(self._queue._clock() - self._first_token_at, tokens_each)
         self._queue._release(self._flow.lane, inside, completion_tokens)
 
     def _give_back(self) -> None:

@@ -17,10 +17,11 @@ With 1024 a victim's p95 was 2.04 times its quiet one, with 64 1.1 times.
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """One request that is ready. tokens: what it will hold inside. deadline: on the queue's clock.
+    """One request that is ready. tokens: what its sequences will hold inside, all together.
 
-    turn: done when the waiting is over, and `inside` says how. unread_tokens: of its prompt, until its first token.
-    paid_by: its tenant and its lane, where they had to.
+    deadline: on the queue's clock. max_tokens: of each of its num_seqs sequences. turn: done when the waiting is over,
+    and `inside` says how. unread_tokens: of its prompt, until its first token. paid_by: its tenant and its lane, where
+    they had to.
     """
 
     tenant: str
@@ -28,11 +29,17 @@ class Waiting:
     turn: asyncio.Future[None]
     max_tokens: int = 0
     deadline: float | None = None
+    num_seqs: int = 1
     inside: bool = False
     in_line: bool = True
     unread_tokens: int = 0
     alarm: asyncio.TimerHandle | None = None
     paid_by: list[Share[Any]] = field(default_factory=list)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """To be read; once, since its sequences share them. In whole blocks with what follows."""
+        return self.tokens // self.num_seqs - self.max_tokens
 
     def charge(self, share: Share[Any] | None) -> None:
         """So its tokens were paid for."""
@@ -40,9 +47,9 @@ class Waiting:
             self.paid_by.append(share)
 
     def refund(self, completion_tokens: int) -> None:
-        """What it had set aside and not used goes back to those who paid."""
+        """What it had set aside and not used goes back to those who paid. completion_tokens: of all its sequences."""
         for share in self.paid_by:
-            share.credit += max(0, self.max_tokens - completion_tokens)
+            share.credit += max(0, self.num_seqs * self.max_tokens - completion_tokens)
 
 
 @dataclass(slots=True)

@@ -50,30 +50,50 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the engine chooses tokens. temperature 0 is greedy; top_k 0 is off.
+class StructuredOutput:
+    """What an answer must be: JSON that a schema allows, or one of some strings. One of the two is given.
 
-    repetition_penalty counts generated tokens only, as the reference's `generate(inputs_embeds=...)` does.
+    json_schema: JSON text, checked and bounded by `protocol.json_schema`. choices: not empty.
+    """
+
+    json_schema: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the engine chooses tokens. temperature 0 is greedy; top_k 0 and min_p 0 are off.
+
+    All three penalties count generated tokens only; the repetition penalty so as the reference's
+    `generate(inputs_embeds=...)` does. logit_bias: (token id, what is added to its logit), each id once.
     logprobs: how many alternatives a step to report, None for none; log-softmax of the raw logits.
+    logprob_token_ids: report these ids in each step instead; at most 128, and `logprobs` is then None.
     """
 
     max_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
+    min_p: float = 0.0
     repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
     seed: int | None = None
     min_tokens: int = 0
     ignore_eos: bool = False
     stop_token_ids: tuple[int, ...] = ()
     logprobs: int | None = None
+    logprob_token_ids: tuple[int, ...] = ()
+    structured_output: StructuredOutput | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TokenDelta:
     """What came out since the last delta. The last one, and only it, has a finish_reason.
 
-    logprobs: one mapping a token, id -> natural-log probability, holding the chosen id; empty unless asked for.
+    logprobs: one mapping a token, id -> natural-log probability, holding the chosen id and what was asked for beside
+    it; empty unless asked for.
     num_cached_tokens: of the prompt, read from the prefix cache; known from the first delta on.
     """
 

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
+from huatuo_server.engine.base import StructuredOutput
 from huatuo_server.errors import InvalidRequest
-from huatuo_server.protocol.chat_schema import ChatRequestShape, MessageShape, Role
-from huatuo_server.protocol.content_part import content_part
-from huatuo_server.protocol.image_source import ImageRequest
-from huatuo_server.protocol.json_body import ignored, parse_json
-from huatuo_server.protocol.payloads import Payloads
-from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, REQUEST_FIELDS, refuse
-from huatuo_server.protocol.validation import invalid_request
-
-
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
-    """One message. text: its text parts, joined by a newline. images: in their order; only a user's have any."""
-
-    role: Role
-    text: str
-    images: tuple[ImageRequest, ...] = ()
+from huatuo_server.protocol.chat_schema import ChatRequestShape
+from huatuo_server.protocol.conversation import ChatMessage, chat_messages, parse_conversing
+from huatuo_server.protocol.json_body import ignored, refuse_ignored
+from huatuo_server.protocol.unsupported import REQUEST_FIELDS, refuse
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request that makes sense. None: it is silent, and the model's default holds.
 
-    top_k: 0 is off. stop: not empty strings. ignored_fields: JSON paths, sorted.
+    top_k: 0 is off. logit_bias: token ids and what is added to their logits. stop: not empty strings.
+    num_logprobs: alternatives a token, 0 for the chosen ones alone, None for none at all. n: answers.
+    ignored_fields: JSON paths, sorted.
     """
 
     model: str
@@ -37,35 +26,51 @@ class ChatRequest:
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
+    min_p: float | None = None
     repetition_penalty: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
     max_tokens: int | None = None
     min_tokens: int | None = None
     ignore_eos: bool = False
     stop: tuple[str, ...] = ()
+    stop_token_ids: tuple[int, ...] = ()
+    structured_output: StructuredOutput | None = None
+    num_logprobs: int | None = None
+    n: int = 1
     seed: int | None = None
     stream: bool = False
     include_usage: bool = False
     return_token_ids: bool = False
     ignored_fields: tuple[str, ...] = ()
 
+    def with_messages(self, messages: tuple[ChatMessage, ...]) -> ChatRequest:
+        """The same request about another conversation."""
+        return replace(self, messages=messages)
 
-def parse_chat_request(body: bytes | bytearray, *, max_images: int, vocab_size: int) -> ChatRequest:
-    """Raises InvalidRequest, whose `param` is the JSON path of the field and whose message never holds its value."""
-    payloads = Payloads()
-    request = _request(_shape(payloads.set_aside(body)), vocab_size)
-    request = replace(request, messages=tuple(_whole(message, payloads) for message in request.messages))
-    if payloads.left_over:
-        request = _request(_shape(body), vocab_size)
-    _check_conversation(request.messages, max_images)
+
+def parse_chat_request(
+    body: bytes | bytearray, *, max_images: int, vocab_size: int, strict: bool = False
+) -> ChatRequest:
+    """strict: refuse what would be ignored.
+
+    Raises InvalidRequest, whose `param` is the JSON path of the field and whose message never holds its value.
+    """
+    request = parse_conversing(
+        body, ChatRequestShape, lambda shape: chat_request(shape, vocab_size), max_images=max_images
+    )
+    refuse_ignored(request.ignored_fields, strict=strict)
     return request
 
 
-def _request(shape: ChatRequestShape, vocab_size: int) -> ChatRequest:
+def chat_request(shape: ChatRequestShape, vocab_size: int) -> ChatRequest:
+    """What a body of the right shape asks for. Raises InvalidRequest."""
     refuse(shape.model_extra or {}, REQUEST_FIELDS)
     _check_ranges(shape, vocab_size)
     return ChatRequest(
         model=shape.model,
-        messages=tuple(_message(index, message) for index, message in enumerate(shape.messages)),
+        messages=chat_messages(shape.messages),
         temperature=shape.temperature,
         top_p=shape.top_p,
         top_k=0 if shape.top_k == -1 else shape.top_k,
@@ -82,13 +87,6 @@ def _request(shape: ChatRequestShape, vocab_size: int) -> ChatRequest:
     )
 
 
-def _shape(body: bytes | bytearray) -> ChatRequestShape:
-    try:
-        return ChatRequestShape.model_validate(parse_json(body))
-    except ValidationError as error:
-        raise invalid_request(error) from None
-
-
 def _check_ranges(shape: ChatRequestShape, vocab_size: int) -> None:
     """What no field's own type can say."""
     if shape.n not in (None, 1):
@@ -102,36 +100,6 @@ def _check_ranges(shape: ChatRequestShape, vocab_size: int) -> None:
         )
     if shape.min_tokens and any(one is not None and one < shape.min_tokens for one in ceilings):
         raise InvalidRequest("min_tokens must not exceed max_tokens.", param="min_tokens")
-
-
-def _message(index: int, shape: MessageShape) -> ChatMessage:
-    prefix = f"messages.{index}."
-    refuse(shape.model_extra or {}, MESSAGE_FIELDS, prefix)
-    if shape.role == "assistant" and not shape.content:
-        return ChatMessage("assistant", "")
-    if shape.content is None or shape.content == []:
-        raise InvalidRequest(f"{prefix}content is required.", param=f"{prefix}content")
-    if isinstance(shape.content, str):
-        return ChatMessage(shape.role, shape.content)
-    parts = [content_part(part, shape.role, f"{prefix}content.{number}.") for number, part in enumerate(shape.content)]
-    text = "\n".join(part for part in parts if isinstance(part, str))
-    return ChatMessage(shape.role, text, tuple(part for part in parts if isinstance(part, ImageRequest)))
-
-
-def _whole(message: ChatMessage, payloads: Payloads) -> ChatMessage:
-    return replace(message, images=tuple(payloads.put_back(image) for image in message.images))
-
-
-def _check_conversation(messages: tuple[ChatMessage, ...], max_images: int) -> None:
-    last = len(messages) - 1
-    if messages[last].role != "user":
-        raise InvalidRequest("The last message must be the user's.", param=f"messages.{last}.role")
-    images = [image for message in messages for image in message.images]
-    if len(images) > max_images:
-        raise InvalidRequest(
-            f"The request holds {len(images)} images; at most {max_images} are read (--max-images-per-request).",
-            param=images[max_images].param,
-        )
 
 
 def _without_effect(shape: ChatRequestShape) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -49,6 +49,15 @@ def parse_json(body: bytes | bytearray) -> Any:
 def ignored(shape: BaseModel, also: set[str] | None = None) -> tuple[str, ...]:
     """The JSON paths, sorted, of all fields that the shape and those in it do not know; and `also`."""
     return tuple(sorted({*_extras(shape), *(also or ())})[:MAX_IGNORED_FIELDS])
+
+
+def refuse_ignored(fields: Sequence[str], *, strict: bool) -> None:
+    """Raises InvalidRequest for the first of them where a request may hold nothing that changes nothing."""
+    if strict and fields:
+        raise InvalidRequest(
+            f"{fields[0]} changes nothing here, and this server refuses such fields (--strict): leave it out.",
+            param=fields[0],
+        )
 
 
 def _extras(shape: BaseModel, prefix: str = "") -> Iterator[str]:

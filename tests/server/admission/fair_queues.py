@@ -23,10 +23,13 @@ class Clock:
 
 @dataclass(eq=False)
 class Asked:
-    """One request. leave: how many tokens it answered with, set by `Scene.end`."""
+    """One request. tokens: of each of its num_seqs sequences. leave: how many tokens it answered with, set by
+    `Scene.end`.
+    """
 
     flow: Flow
     tokens: int
+    num_seqs: int = 1
     task: asyncio.Task[None] | None = None
     inside: bool = False
     leave: asyncio.Future[int] | None = None
@@ -63,10 +66,16 @@ class Scene:
         self.queue.open(self.capacity)
 
     async def ask(
-        self, tenant: str, tokens: int = 100, lane: Lane = "routine", deadline: float | None = None, prompt: int = 0
+        self,
+        tenant: str,
+        tokens: int = 100,
+        lane: Lane = "routine",
+        deadline: float | None = None,
+        prompt: int = 0,
+        num_seqs: int = 1,
     ) -> Asked:
         """One more request; returns when it has gone as far as it can. tokens: with those of the prompt."""
-        asked = Asked(Flow(tenant, lane), tokens)
+        asked = Asked(Flow(tenant, lane), tokens, num_seqs)
         asked.task = asyncio.create_task(self._live(asked, prompt, deadline))
         await settled()
         return asked
@@ -74,7 +83,7 @@ class Scene:
     async def end(self, asked: Asked, completion_tokens: int | None = None) -> None:
         """The engine is done with it; without a number, after all the tokens that it may have."""
         assert asked.leave is not None
-        asked.leave.set_result(asked.tokens if completion_tokens is None else completion_tokens)
+        asked.leave.set_result(asked.num_seqs * asked.tokens if completion_tokens is None else completion_tokens)
         await settled()
 
     async def end_all(self) -> None:
@@ -84,7 +93,7 @@ class Scene:
 
     async def _live(self, asked: Asked, prompt: int, deadline: float | None) -> None:
         with self.queue.place(asked.flow) as place:
-            await place.enter(prompt, asked.tokens - prompt, deadline)
+            await place.enter(prompt, asked.tokens - prompt, deadline, num_seqs=asked.num_seqs)
             self.entered.append(asked)
             asked.inside, asked.leave = True, asyncio.get_running_loop().create_future()
             try:

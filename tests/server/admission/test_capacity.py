@@ -43,13 +43,27 @@ def test_others_leave_room_for_stat() -> None:
     assert load.fits("routine", 100, keep=True)
 
 
+def test_one_may_take_several_sequences() -> None:
+    """As many as are left for its lane, and no more; they are all free again when it has left."""
+    load = Load(Capacity(num_seqs=8, kv_tokens=800, block_tokens=10, context_tokens=100))
+    load.add("routine", 200, num_seqs=4)
+
+    assert load.fits("routine", 300, num_seqs=3, keep=True)
+    assert not load.fits("routine", 100, num_seqs=4, keep=True)
+    assert load.fits("stat", 400, num_seqs=4, keep=True)
+    load.remove("routine", 200, num_seqs=4)
+    assert (load.seqs, load.tokens) == (0, 0)
+
+
 def test_what_is_larger_than_all_goes_alone() -> None:
     """Into an empty engine anything fits; beside another it does not."""
     load = Load(Capacity(num_seqs=8, kv_tokens=800, block_tokens=10, context_tokens=1000))
 
     assert load.fits("batch", 1000, keep=True)
+    assert load.fits("batch", 100, num_seqs=9, keep=True)
     load.add("stat", 10)
     assert not load.fits("batch", 1000, keep=True)
+    assert not load.fits("batch", 100, num_seqs=9, keep=True)
 
 
 @pytest.mark.parametrize(("num_seqs", "running", "within"), [(1, 0, False), (2, 0, True), (2, 1, False), (8, 3, True)])
@@ -61,3 +75,11 @@ def test_stat_goes_first_within_half(num_seqs: int, running: int, within: bool) 
 
     assert load.stat_within_half(100) is within
     assert not load.stat_within_half(510)
+
+
+def test_stats_half_counts_every_sequence() -> None:
+    """One that takes four of eight is half of them, one that takes five is more."""
+    load = Load(Capacity(num_seqs=8, kv_tokens=1000, block_tokens=10, context_tokens=100))
+
+    assert load.stat_within_half(100, num_seqs=4)
+    assert not load.stat_within_half(100, num_seqs=5)

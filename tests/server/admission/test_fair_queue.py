@@ -94,6 +94,37 @@ async def test_a_small_request_does_not_pass_a_large_one() -> None:
     assert not small.inside
 
 
+@on_a_loop
+async def test_a_request_may_take_several_sequences() -> None:
+    """Four of eight, with the tokens of four: five more wait until they have left, and one goes in beside the five."""
+    scene = Scene(engine(num_seqs=8, kv_tokens=10_000))
+    four = await scene.ask("a", 500, num_seqs=4)
+    assert (scene.queue.num_running, scene.queue.tokens_running) == (4, 2000)
+
+    five, one = await scene.ask("a", 500, num_seqs=5), await scene.ask("a", 500)
+    assert (five.inside, one.inside) == (False, False)
+
+    await scene.end(four)
+    assert (five.inside, one.inside) == (True, True)
+    assert (scene.queue.num_running, scene.queue.tokens_running) == (6, 3000)
+    await scene.end_all()
+    assert (scene.queue.num_running, scene.queue.tokens_running) == (0, 0)
+
+
+@on_a_loop
+async def test_more_sequences_than_the_engine_has_go_in_alone() -> None:
+    """Four of two: not beside another, and nobody beside them; the engine runs them one after another."""
+    scene = Scene(engine(num_seqs=2))
+    small, large, next_one = await scene.ask("a"), await scene.ask("a", num_seqs=4), await scene.ask("a")
+    assert not large.inside
+
+    await scene.end(small)
+    assert (large.inside, next_one.inside) == (True, False)
+
+    await scene.end(large)
+    assert next_one.inside
+
+
 # ---------------------------------------------------------------- whose turn it is
 
 
@@ -135,6 +166,21 @@ async def test_unused_tokens_are_given_back() -> None:
         await scene.end(next(asked for asked in scene.entered if asked.inside), completion_tokens=300)
 
     assert scene.order()[:100].count("a") == pytest.approx(50, abs=5)
+
+
+@on_a_loop
+async def test_several_sequences_cost_as_many_turns() -> None:
+    """Who asks for four at once is asked a quarter as often; what none of the four used is given back."""
+    scene = Scene(engine(num_seqs=4))
+    for _ in range(100):
+        await scene.ask("a", 2000, num_seqs=4)
+        await scene.ask("b", 500)
+
+    while len(scene.entered) < 100:
+        asked = next(asked for asked in scene.entered if asked.inside)
+        await scene.end(asked, completion_tokens=asked.num_seqs * 500)
+
+    assert scene.order().count("b") == pytest.approx(80, abs=8)
 
 
 @on_a_loop
@@ -456,6 +502,24 @@ async def test_who_cannot_make_it_when_its_turn_comes_is_left_out() -> None:
 
 
 @on_a_loop
+async def test_sequences_side_by_side_are_each_as_slow_as_all() -> None:
+    """Four that made 400 tokens in 10 s made 100 each: whoever wants 100 more needs 10 s, not 2.5."""
+    scene = Scene(engine(num_seqs=4))
+    with scene.queue.place(Flow("a", "routine")) as place:
+        await place.enter(0, 100, None, num_seqs=4)
+        place.first_token()
+        scene.clock.now += 9.9
+        place.leave(400)
+    await scene.ask("a", num_seqs=4)
+
+    hopeless = await scene.ask("a", deadline=scene.clock.now + 9.9)
+    hopeful = await scene.ask("a", deadline=scene.clock.now + 10.1)
+
+    assert isinstance(hopeless.error, DeadlineExceeded)
+    assert not hopeful.task_done
+
+
+@on_a_loop
 async def test_an_idle_engine_is_tried() -> None:
     """What it took when it was busy says little of an idle one, and nobody else needs it."""
     scene = await paced(to_first_token_s=2)
@@ -535,6 +599,16 @@ async def test_what_was_read_makes_room_before_it_has_left() -> None:
     waiting.task.cancel()
     await settled()
     assert third.inside
+
+
+@on_a_loop
+async def test_sequences_of_one_request_read_their_prompt_once() -> None:
+    """Four answers to a question of 400 tokens are 400 to be read, so that another such question goes in beside it."""
+    scene = Scene(engine(num_seqs=16), keeps_stat=True)
+
+    first, second, third = [await scene.ask("a", 450, "batch", prompt=400, num_seqs=4) for _ in range(3)]
+
+    assert (first.inside, second.inside, third.inside) == (True, True, False)
 
 
 @on_a_loop

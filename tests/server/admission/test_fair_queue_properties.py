@@ -23,13 +23,14 @@ CAPACITIES = st.builds(
     context_tokens=st.just(500),
 )
 
-Step = tuple[str, str, Lane, int]
+Step = tuple[str, str, Lane, int, int]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["ask", "ask", "ask", "ask with deadline", "end", "cancel", "tick"]),
         TENANTS,
         st.sampled_from(LANES),
         st.integers(1, 700),
+        st.sampled_from([1, 1, 1, 2, 4]),
     ),
     max_size=60,
 )
@@ -41,27 +42,30 @@ class Watched(Scene):
 
     def check(self) -> None:
         inside = [asked for asked in self.entered if asked.inside]
-        tokens = sum(self.capacity.tokens_of(0, asked.tokens) for asked in inside)
-        others = [asked for asked in inside if asked.flow.lane != "stat"]
-        assert (self.queue.num_running, self.queue.tokens_running) == (len(inside), tokens)
-        assert len(inside) <= self.capacity.num_seqs
+        tokens = sum(asked.num_seqs * self.capacity.tokens_of(0, asked.tokens) for asked in inside)
+        num_seqs = sum(asked.num_seqs for asked in inside)
+        others = [asked.num_seqs for asked in inside if asked.flow.lane != "stat"]
+        assert (self.queue.num_running, self.queue.tokens_running) == (num_seqs, tokens)
+        assert num_seqs <= self.capacity.num_seqs or len(inside) == 1
         assert tokens <= self.capacity.kv_tokens or len(inside) == 1
-        assert not self.keeps_stat or len(others) <= max(1, self.capacity.num_seqs - self.capacity.kept_seqs)
+        assert (
+            not self.keeps_stat or len(others) <= 1 or sum(others) <= self.capacity.num_seqs - self.capacity.kept_seqs
+        )
         for lane in LANES:
             waiting = [asked for asked in self.asked if asked.flow.lane == lane and not asked.task_done]
             assert self.queue.num_waiting(lane) == sum(not asked.inside for asked in waiting) <= self.max_waiting + 16
             assert self.waiting.get(lane, 0) == self.queue.num_waiting(lane)
 
     async def do(self, step: Step) -> None:
-        kind, tenant, lane, number = step
+        kind, tenant, lane, number, num_seqs = step
         inside = [asked for asked in self.entered if asked.inside]
         alive = [asked for asked in self.asked if not asked.task_done]
         if kind.startswith("ask"):
             deadline = self.clock.now + number / 100 if "deadline" in kind else None
-            self.asked.append(await self.ask(tenant, number, lane, deadline))
+            self.asked.append(await self.ask(tenant, number, lane, deadline, num_seqs=num_seqs))
         elif kind == "end" and inside:
             ended = inside[number % len(inside)]
-            await self.end(ended, number % (ended.tokens + 1))
+            await self.end(ended, number % (ended.num_seqs * ended.tokens + 1))
         elif kind == "cancel" and alive:
             task = alive[number % len(alive)].task
             assert task is not None
