@@ -18,10 +18,12 @@ def register() -> None:
     from transformers import AutoConfig
     from vllm import ModelRegistry
 
-    from huatuo_vllm import embedded
+    from huatuo_vllm import embedded, grammars
     from huatuo_vllm.config import RELEASED_CONFIGS
 
     embedded.behave()
+    if embedded.is_asked_for():
+        grammars.mend()
     for config_class in RELEASED_CONFIGS:
         AutoConfig.register(config_class.model_type, config_class, exist_ok=True)
     registered = ModelRegistry.get_supported_archs()

@@ -24,9 +24,14 @@ PR_SET_PDEATHSIG = 1
 """Of prctl(2)."""
 
 
+def is_asked_for() -> bool:
+    """Whether a server has started vLLM inside itself."""
+    return bool(os.environ.get(VARIABLE))
+
+
 def behave() -> None:
     """In this process, where the environment asks for it. The server's own is left as it is, but for its log."""
-    if not os.environ.get(VARIABLE):
+    if not is_asked_for():
         return
     logging.getLogger(CRASH_DUMP_LOGGER).setLevel(logging.CRITICAL)
     parent = multiprocessing.parent_process()

@@ -18,7 +18,7 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
-from huatuo_vllm import report
+from huatuo_vllm import embedded, mixed_logprobs, report
 
 try:
     from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as LogitsProcessorV2
@@ -79,6 +79,9 @@ class OutputRepetitionPenalty(LogitsProcessor):
         vocabulary = vllm_config.model_config.get_vocab_size()
         self.generated = torch.zeros((len(self.free_slots), vocabulary), dtype=torch.bool, device=device)
         self._layout: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+        if embedded.is_asked_for():
+            # Here, since this class is what vLLM builds beside the sampler, in the one process that has it.
+            mixed_logprobs.mend()
         report.say(model_runner="V1")
 
     @classmethod

@@ -15,7 +15,7 @@ import pytest
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.child_processes import Process
 from huatuo_server.engine import engine_args, vllm_engine
-from huatuo_server.engine.base import Sampling
+from huatuo_server.engine.base import Sampling, StructuredOutput
 from huatuo_server.engine.engine_args import check_engine_args
 from huatuo_server.engine.vllm_engine import VllmEngine
 from huatuo_server.errors import EngineDeadError, EngineRequestError, SettingsError
@@ -159,12 +159,34 @@ def test_a_worker_that_has_ended_is_a_dead_engine(engine: VllmEngine) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["enable_log_requests", "scheduling_policy", "shutdown_timeout", "otlp_traces_endpoint", "kv_events_config"],
+    [
+        "enable_log_requests",
+        "scheduling_policy",
+        "shutdown_timeout",
+        "otlp_traces_endpoint",
+        "kv_events_config",
+        "logprobs_mode",
+        "structured_outputs_config",
+        "skip_tokenizer_init",
+    ],
 )
 def test_an_engine_argument_that_would_break_a_promise_is_refused_with_the_promise(key: str) -> None:
     """Prompts would be logged or sent away, or the classes of keys would mean nothing."""
     with pytest.raises(SettingsError, match=f"--engine {key} is not for changing: "):
         check_engine_args({key: 1})
+
+
+@pytest.mark.parametrize("most", [20, 200, -1])
+def test_more_log_probabilities_may_be_had(most: int) -> None:
+    """-1 is vLLM's word for any number."""
+    check_engine_args({"max_logprobs": most})
+
+
+@pytest.mark.parametrize("most", [0, 5, 19])
+def test_fewer_log_probabilities_than_clients_may_ask_for_are_refused(most: int) -> None:
+    """vLLM would fail their requests."""
+    with pytest.raises(SettingsError, match="--engine max_logprobs: clients may ask for 20"):
+        check_engine_args({"max_logprobs": most})
 
 
 def test_every_refused_engine_argument_is_one_of_vllm_s() -> None:
@@ -223,3 +245,40 @@ def test_sampling_reaches_vllm_with_our_penalty_and_our_eos(engine: VllmEngine) 
     assert not params.detokenize
     assert engine._sampling_params(Sampling(max_tokens=9, ignore_eos=True)).stop_token_ids == []
     assert engine._sampling_params(replace(SAMPLED, seed=-1)).seed is not None
+
+
+def test_every_way_of_choosing_reaches_vllm(engine: VllmEngine) -> None:
+    """By vLLM's own names; what is not asked for is left at what changes nothing."""
+    sampling = replace(
+        SAMPLED, min_p=0.1, frequency_penalty=0.5, presence_penalty=-0.5, logit_bias=((7, -100.0), (8, 1.5)), logprobs=3
+    )
+
+    params, plain = engine._sampling_params(sampling), engine._sampling_params(Sampling(max_tokens=1))
+
+    assert (params.min_p, params.frequency_penalty, params.presence_penalty) == (0.1, 0.5, -0.5)
+    assert params.logit_bias == {7: -100.0, 8: 1.5}
+    assert (params.logprobs, params.logprob_token_ids) == (3, None)
+    assert engine._sampling_params(Sampling(max_tokens=1, logprob_token_ids=(4, 5))).logprob_token_ids == [4, 5]
+    assert (plain.logit_bias, plain.logprobs, plain.logprob_token_ids, plain.structured_outputs) == (None,) * 4
+
+
+def test_a_grammar_ends_at_the_tokenizer_s_eos_too(engine: VllmEngine) -> None:
+    """The guidance backend allows that one alone, and the checkpoint's config.json may name another."""
+    engine._engine = SimpleNamespace(get_tokenizer=lambda: SimpleNamespace(eos_token_id=77))
+
+    by_schema = engine._sampling_params(replace(SAMPLED, structured_output=StructuredOutput('{"type": "object"}')))
+    by_list = engine._sampling_params(replace(SAMPLED, structured_output=StructuredOutput(choices=("Yes", "No"))))
+
+    assert by_schema.stop_token_ids == [2, 77]
+    assert by_schema.structured_outputs.json == '{"type": "object"}'
+    assert by_list.structured_outputs.choice == ["Yes", "No"]
+    assert engine._sampling_params(SAMPLED).stop_token_ids == [2]
+
+
+def test_log_probabilities_are_numbers_that_json_can_write() -> None:
+    """What a grammar forbids has the probability 0, and its logarithm is OpenAI's least."""
+    step = {5: SimpleNamespace(logprob=-0.5), 6: SimpleNamespace(logprob=float("-inf"))}
+    finished = output("stop")
+    finished.outputs[0].logprobs = [step]
+
+    assert vllm_engine._delta(finished).logprobs == ({5: -0.5, 6: -9999.0},)

@@ -139,6 +139,50 @@ def test_logprobs_come_one_mapping_a_token_with_the_chosen_id(running: RunningEn
             assert all(math.isfinite(value) and value <= 0 for value in step.values())
 
 
+@pytest.mark.parametrize("asked", [(7,), tuple(range(300, 326)), tuple(range(128))])
+def test_logprobs_of_given_ids_come_beside_the_chosen_one(running: RunningEngine, asked: tuple[int, ...]) -> None:
+    """All of them in each step, and no others: an option's probability is read there, however unlikely it is."""
+    deltas = generate(running, text_prompt(), Sampling(max_tokens=4, logprob_token_ids=asked))
+
+    for delta in deltas:
+        assert len(delta.logprobs) == len(delta.token_ids)
+        for token_id, step in zip(delta.token_ids, delta.logprobs, strict=True):
+            assert set(step) == {token_id, *asked}
+            assert all(math.isfinite(value) and value <= 0 for value in step.values())
+
+
+def test_logprobs_of_given_ids_are_the_same_when_asked_again(running: RunningEngine) -> None:
+    """Whatever was computed in between."""
+    sampling = Sampling(max_tokens=1, logprob_token_ids=(5, 6))
+
+    first, again = (generate(running, text_prompt(), sampling) for _ in range(2))
+
+    for wanted in (5, 6):
+        assert first[0].logprobs[0][wanted] == pytest.approx(again[0].logprobs[0][wanted], abs=1e-4)
+
+
+def test_requests_that_ask_for_different_logprobs_do_not_mix(running: RunningEngine) -> None:
+    """Given ids, the most likely ones, the chosen one alone and none, at the same time."""
+    wanted = [
+        Sampling(max_tokens=3, logprob_token_ids=(5, 6)), Sampling(max_tokens=3, logprobs=4),
+        Sampling(max_tokens=3, logprobs=0), Sampling(max_tokens=3),
+    ]  # fmt: skip
+
+    async def all_at_once() -> list[list[TokenDelta]]:
+        engine = running.engine
+        asked = [deltas_of(engine, text_prompt(), one, f"contract-{next(ids)}") for one in wanted]
+        return await asyncio.gather(*asked)
+
+    given, likely, chosen, none = (
+        [step for delta in one for step in delta.logprobs] for one in running.run(all_at_once())
+    )
+
+    assert all({5, 6} <= set(step) and len(step) <= 3 for step in given)
+    assert all(4 <= len(step) <= 5 for step in likely)
+    assert [len(step) for step in chosen] == [1, 1, 1]
+    assert none == []
+
+
 def test_logprobs_come_only_when_asked_for(running: RunningEngine) -> None:
     """They cost time and memory."""
     deltas = generate(running, text_prompt(), Sampling(max_tokens=5))

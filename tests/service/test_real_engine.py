@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,12 @@ from huatuo_server.engine.base import IMAGE_SENTINEL, Prompt, PromptImage, Sampl
 from tests import golden
 from tests.service.asking import image_part, messages
 from tests.service.real import MODEL, RealServer
-from tests.service.running_engine import deltas_of
+from tests.service.running_engine import deltas_of, ids_of
 from tests.service.supervised import until
 
 pytestmark = pytest.mark.slow
+
+ids = itertools.count()
 
 
 def running(server: RealServer) -> float:
@@ -225,6 +228,49 @@ def test_the_prompt_does_not_count_for_the_penalty(real_server: RealServer) -> N
 
     assert token_id in prompt
     assert first(2.0)[0] == token_id
+
+
+def answer_ids(server: RealServer, sampling: Sampling) -> list[int]:
+    """What the engine says to a golden question."""
+    deltas = server.run(deltas_of(server.engine, Prompt(golden.cases()[3].input_ids), sampling, f"chosen-{next(ids)}"))
+    return ids_of(deltas)
+
+
+def test_a_bias_makes_a_token_certain_or_impossible(real_server: RealServer) -> None:
+    """It is added to the logits before anything is chosen."""
+    plain = answer_ids(real_server, Sampling(max_tokens=6, ignore_eos=True))
+
+    forced = answer_ids(real_server, Sampling(max_tokens=6, ignore_eos=True, logit_bias=((300, 100.0),)))
+    banned = answer_ids(real_server, Sampling(max_tokens=1, ignore_eos=True, logit_bias=((plain[0], -100.0),)))
+
+    assert forced == [300] * 6
+    assert banned != plain[:1]
+
+
+def test_frequency_and_presence_penalties_count_what_was_generated(real_server: RealServer) -> None:
+    """A token that a bias makes the likeliest by far is chosen until its penalties have eaten the bias."""
+    biased = ((300, 40.0),)
+
+    def count(frequency: float = 0.0, presence: float = 0.0) -> int:
+        sampling = Sampling(
+            max_tokens=40, ignore_eos=True, logit_bias=biased, frequency_penalty=frequency, presence_penalty=presence
+        )
+        chosen = answer_ids(real_server, sampling)
+        assert chosen[0] == 300
+        return chosen.count(300)
+
+    assert count() == 40
+    assert count(frequency=2.0) < 40
+    assert count(presence=2.0) == 40
+
+
+def test_min_p_of_one_leaves_the_most_likely_token(real_server: RealServer) -> None:
+    """However high the temperature."""
+    greedy = answer_ids(real_server, Sampling(max_tokens=8, ignore_eos=True))
+
+    assert (
+        answer_ids(real_server, Sampling(max_tokens=8, ignore_eos=True, temperature=2.0, seed=1, min_p=1.0)) == greedy
+    )
 
 
 def test_vllm_s_metrics_and_ours_stand_on_one_page(real_server: RealServer) -> None:

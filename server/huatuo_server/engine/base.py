@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 IMAGE_SENTINEL = -200
 """Stands for one image among a prompt's token ids, as in the reference (LLaVA's `IMAGE_TOKEN_INDEX`)."""
 
+LEAST_LOGPROB = -9999.0
+"""What OpenAI's API writes for a token that is most unlikely; JSON has no way to write -inf."""
+
 FinishReason = Literal["stop", "length"]
 
 Phase = Literal["starting", "loading weights", "compiling", "warming up", "ready", "failed"]

@@ -31,12 +31,24 @@ REFUSED = {
     "kv_events_config": "its events hold the prompts' tokens, for whoever listens",
     "kv_transfer_config": "what was computed of prompts stays in the engine",
     "ec_transfer_config": "what was computed of images stays in the engine",
+    "logprobs_mode": "log-probabilities are promised raw, before any temperature or penalty",
+    "structured_outputs_config": "which schemas are taken depends on the backend that is set",
+    "reasoning_parser": "an answer would obey its schema only after its reasoning, of which these models do none",
+    "reasoning_parser_plugin": "these models do no reasoning",
+    "skip_tokenizer_init": "answers by a schema need the checkpoint's tokenizer",
+    "tokenizer_mode": "answers by a schema need the checkpoint's tokenizer",
 }
 """vLLM's arguments that would break a promise of ours, with the promise."""
 
+LEAST_MAX_LOGPROBS = 20
+"""As many alternatives as OpenAI's API lets a client ask for; vLLM's -1 has no limit."""
+
 
 def check_engine_args(engine_args: Mapping[str, Any]) -> None:
-    """Raises SettingsError for a key that is a setting of ours, or none of AsyncEngineArgs, with the nearest names."""
+    """Raises SettingsError for a key that is a setting of ours, or none of AsyncEngineArgs, with the nearest names.
+
+    And for a `max_logprobs` under what clients may ask for.
+    """
     from vllm import AsyncEngineArgs
 
     known = [field.name for field in dataclasses.fields(AsyncEngineArgs)]
@@ -49,6 +61,9 @@ def check_engine_args(engine_args: Mapping[str, Any]) -> None:
             near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
             hint = f" Did you mean {', '.join(near)}?" if near else ""
             raise SettingsError(f"--engine {key}: vLLM {version_of_vllm()} has no such engine argument.{hint}")
+    most = engine_args.get("max_logprobs", -1)
+    if most != -1 and most < LEAST_MAX_LOGPROBS:
+        raise SettingsError(f"--engine max_logprobs: clients may ask for {LEAST_MAX_LOGPROBS}")
 
 
 def version_of_vllm() -> str:

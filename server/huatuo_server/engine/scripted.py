@@ -10,6 +10,7 @@ A script is a JSON file (`huatuo-server serve --scripted FILE`) or a `Script`:
 The completions are handed out in the order in which generations begin, round and round. A completion's tokens are
 followed by the end-of-sequence token; where that does not end the answer (`ignore_eos`, `min_tokens`) it starts over.
 As vLLM's, an engine that dies ends all its generations at once, and one that hangs says nothing to any of them.
+Of the sampling it minds what ends an answer and which log-probabilities are asked for; a schema it does not enforce.
 """
 
 from __future__ import annotations
@@ -211,7 +212,7 @@ class ScriptedEngine:
         ended = False
         try:
             self._begin(generation.request_id)
-            async for delta in self._play(completion, token_ids, generation.sampling):
+            async for delta in self._play(completion, token_ids, generation):
                 ended = delta.finish_reason is not None
                 self._last_progress = time.monotonic()
                 yield delta
@@ -243,15 +244,16 @@ class ScriptedEngine:
             raise EngineRequestError("prompt and completion do not fit the context")
 
     async def _play(
-        self, completion: Completion, token_ids: tuple[int, ...], sampling: Sampling
+        self, completion: Completion, token_ids: tuple[int, ...], generation: Generation
     ) -> AsyncGenerator[TokenDelta, None]:
         batch: list[int] = []
-        for count, (token_id, finish) in enumerate(self._tokens(token_ids, sampling)):
+        for count, (token_id, finish) in enumerate(self._tokens(token_ids, generation.sampling)):
             await self._befall(completion, count)
             batch.append(token_id)
             if finish is not None or len(batch) >= completion.tokens_per_delta:
                 await self._turn(completion.delay_s)
-                yield TokenDelta(tuple(batch), finish, self._logprobs(batch, sampling))
+                begun = len(generation.prompt.token_ids) + count + 1 - len(batch)
+                yield TokenDelta(tuple(batch), finish, self._logprobs(batch, begun, generation.sampling))
                 batch = []
 
     def _tokens(self, token_ids: tuple[int, ...], sampling: Sampling) -> Iterator[tuple[int, FinishReason | None]]:
@@ -319,8 +321,17 @@ class ScriptedEngine:
             if not turn.done():
                 turn.set_exception(EngineDeadError(ENDED[state]))
 
-    def _logprobs(self, token_ids: Sequence[int], sampling: Sampling) -> tuple[Mapping[int, float], ...]:
-        """The chosen id at -0.1 and its next neighbours below it; made up, but of the right shape."""
+    def _logprobs(self, token_ids: Sequence[int], begun: int, sampling: Sampling) -> tuple[Mapping[int, float], ...]:
+        """The chosen id's, and what was asked for beside it; made up, but of the right shape.
+
+        begun: how many tokens stand before the first of `token_ids`.
+        """
+        if sampling.logprob_token_ids:
+            asked = sampling.logprob_token_ids
+            return tuple(
+                {each: made_up_logprob(position, each) for each in (chosen, *asked)}
+                for position, chosen in enumerate(token_ids, start=begun)
+            )
         if sampling.logprobs is None:
             return ()
         ranks = range(max(sampling.logprobs, 1))
@@ -336,6 +347,13 @@ class ScriptedEngine:
         """As `Engine.stop`; the twin has nothing that could take time."""
         if self._state != "dead":
             self._end("stopped")
+
+
+def made_up_logprob(position: int, token_id: int) -> float:
+    """What the twin says of an id that was asked for by `logprob_token_ids`, after `position` tokens of prompt and
+    answer, where an image counts as one: between -10 and -0.1, always the same, another one for each id nearby.
+    """
+    return -0.1 - (token_id * 7 + position * 31) % 100 / 10.1
 
 
 def _come(turn: asyncio.Future[None]) -> None:

@@ -23,11 +23,13 @@ from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.child_processes import Descendants, Process
 from huatuo_server.engine.base import (
     IMAGE_SENTINEL,
+    LEAST_LOGPROB,
     EngineFacts,
     FinishReason,
     Phase,
     Prompt,
     Sampling,
+    StructuredOutput,
     TokenDelta,
 )
 from huatuo_server.engine.engine_args import check_engine_args, version_of_vllm
@@ -62,6 +64,8 @@ _QUIET = {
     "VLLM_HOST_IP": "127.0.0.1",
     # A forked child inherits threads' locks; a spawned one starts clean.
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    # What llguidance has to say of a grammar quotes the client's schema.
+    "LLGUIDANCE_LOG_LEVEL": "0",
     # The second model runner reads another penalty class; explicit, so that what runs is what was tested.
     "VLLM_USE_V2_MODEL_RUNNER": "0",
 }
@@ -115,6 +119,8 @@ class VllmEngine:
             # The checkpoint's generation_config.json holds sampling defaults; ours are the reference's.
             "generation_config": "vllm",
             "scheduling_policy": "priority",
+            # A small model given the choice can write whitespace for ever, which any JSON may hold.
+            "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
             "shutdown_timeout": math.ceil(drain_s),
             **(engine_args or {}),
             "hf_overrides": _overrides(checkpoint, image_token_id) | (engine_args or {}).get("hf_overrides", {}),
@@ -269,9 +275,6 @@ class VllmEngine:
 
         from huatuo_vllm.penalty import EXTRA_ARG
 
-        stop_ids = set(sampling.stop_token_ids)
-        if not sampling.ignore_eos:
-            stop_ids.update(self._checkpoint.eos_token_ids)
         penalty = sampling.repetition_penalty
         return SamplingParams(
             max_tokens=sampling.max_tokens,
@@ -279,17 +282,32 @@ class VllmEngine:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
+            min_p=sampling.min_p,
+            frequency_penalty=sampling.frequency_penalty,
+            presence_penalty=sampling.presence_penalty,
+            logit_bias=dict(sampling.logit_bias) or None,
             # vLLM takes -1 for "no seed".
             seed=sampling.seed if sampling.seed != -1 else SEED_FOR_MINUS_ONE,
             logprobs=sampling.logprobs,
+            logprob_token_ids=list(sampling.logprob_token_ids) or None,
+            structured_outputs=_structured(sampling.structured_output),
             # vLLM would add the tokenizer's own idea of an eos; the checkpoint's config.json decides.
             ignore_eos=True,
-            stop_token_ids=sorted(stop_ids),
+            stop_token_ids=sorted(self._stop_token_ids(sampling)),
             # vLLM's detokeniser raises on ids that the tokenizer lacks, which ends every request (0.32).
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
             extra_args={EXTRA_ARG: penalty} if penalty != 1.0 else None,
         )
+
+    def _stop_token_ids(self, sampling: Sampling) -> set[int]:
+        """What ends an answer. A grammar ends with the tokenizer's eos, which need not be the checkpoint's."""
+        stop_ids = set(sampling.stop_token_ids)
+        if not sampling.ignore_eos:
+            stop_ids.update(self._checkpoint.eos_token_ids)
+        if sampling.structured_output is not None:
+            stop_ids.add(self._engine.get_tokenizer().eos_token_id)
+        return stop_ids
 
     async def check(self) -> None:
         """Raises EngineDeadError when vLLM's processes are gone. It does not see a hung one."""
@@ -376,6 +394,17 @@ def _overrides(checkpoint: Checkpoint, image_token_id: int) -> dict[str, Any]:
     return overrides | {"huatuo_text_placeholder": False}
 
 
+def _structured(wanted: StructuredOutput | None) -> Any:
+    """vLLM's StructuredOutputsParams."""
+    from vllm.sampling_params import StructuredOutputsParams
+
+    if wanted is None:
+        return None
+    if wanted.choices:
+        return StructuredOutputsParams(choice=list(wanted.choices))
+    return StructuredOutputsParams(json=wanted.json_schema)
+
+
 def _delta(output: Any) -> TokenDelta:
     """vLLM's RequestOutput (one completion, output_kind DELTA) as plain values.
 
@@ -391,7 +420,8 @@ def _delta(output: Any) -> TokenDelta:
         token_ids=tuple(completion.token_ids),
         finish_reason=finish_reason,
         logprobs=tuple(
-            {token_id: entry.logprob for token_id, entry in step.items()} for step in completion.logprobs or ()
+            {token_id: max(entry.logprob, LEAST_LOGPROB) for token_id, entry in step.items()}
+            for step in completion.logprobs or ()
         ),
         num_cached_tokens=output.num_cached_tokens or 0,
     )
