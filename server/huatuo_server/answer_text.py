@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,16 +15,33 @@ from huatuo_server.stop_strings import StopStrings
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """How probable a token was: natural logarithms, of the model's raw logits.
+
+    top: the most probable tokens, the best one first, as many as were asked for; the token itself need not be there.
+    at_head: it stands where the text loses a leading space.
+    """
+
+    token_id: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+    at_head: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """What a delta adds to the answer. The last one, and only it, has a finish_reason.
 
     text: certain to be part of the answer; may be empty while text is held back. num_cached_tokens: of the prompt.
+    logprobs: of the tokens whose text begins in `text`, so that they may come later than the token_ids; a token without
+    text comes with what follows it. Empty unless asked for.
     """
 
     text: str
     token_ids: tuple[int, ...]
     finish_reason: FinishReason | None = None
     num_cached_tokens: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 ChoicePiece: TypeAlias = tuple[int, Piece]
@@ -32,52 +50,77 @@ ChoicePiece: TypeAlias = tuple[int, Piece]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What ends an answer's text.
+    """What ends an answer's text, and what is told of it.
 
-    stop: strings; a match may not end within the first `min_tokens` tokens. eos_token_ids: they have no text.
+    stop: strings; a match may not end within the first `min_tokens` tokens. num_logprobs: alternatives a token; None
+    for no log-probabilities at all.
     """
 
     stop: tuple[str, ...] = ()
     min_tokens: int = 0
-    eos_token_ids: tuple[int, ...] = ()
+    num_logprobs: int | None = None
 
 
 class AnswerText:
-    """One answer's text as it comes. Nothing is stripped: the next turn's prompt needs it exactly."""
+    """One answer's text as it comes. Nothing is stripped: the next turn's prompt needs it exactly.
+
+    The token with which the engine itself stops (an end of sequence, one of `stop_token_ids`) has no part in the text.
+    """
 
     def __init__(self, decoder: TextDecoder, ending: Ending) -> None:
         self._decoder = decoder
         self._ending = ending
         self._stop = StopStrings(ending.stop)
-        self._num_tokens = 0
+        self._num_decoded = 0
+        self._num_given = 0
+        self._logprobs: deque[TokenLogprob] = deque()
+        self._num_told = 0
 
     def piece(self, delta: TokenDelta) -> Piece:
         """What the delta adds. Tokens are taken one by one, so that the answer ends with the right one."""
         texts: list[str] = []
-        for count, token_id in enumerate(delta.token_ids, start=1):
-            text, stopped = self._push(token_id)
+        logprobs: list[TokenLogprob] = []
+        token_ids = delta.token_ids[:-1] if delta.finish_reason == "stop" else delta.token_ids
+        for place, token_id in enumerate(token_ids):
+            if self._ending.num_logprobs is not None:
+                self._logprobs.append(self._logprob(token_id, delta.logprobs[place], self._ending.num_logprobs))
+            text, stopped = self._take(self._decoder.push((token_id,)))
             texts.append(text)
+            logprobs += self._begun()
             if stopped:
-                return Piece("".join(texts), delta.token_ids[:count], "stop", delta.num_cached_tokens)
+                given = delta.token_ids[: place + 1]
+                return Piece("".join(texts), given, "stop", delta.num_cached_tokens, tuple(logprobs))
         reason = delta.finish_reason
         if reason is not None:
             text, stopped = self._finish()
             texts.append(text)
+            logprobs += self._begun() if stopped else self._logprobs
             reason = "stop" if stopped else reason
-        return Piece("".join(texts), delta.token_ids, reason, delta.num_cached_tokens)
+        return Piece("".join(texts), delta.token_ids, reason, delta.num_cached_tokens, tuple(logprobs))
 
-    def _push(self, token_id: int) -> tuple[str, bool]:
-        self._num_tokens += 1
-        text = "" if token_id in self._ending.eos_token_ids else self._decoder.push((token_id,))
-        return self._stop.push(text, armed=self._armed)
+    def _logprob(self, token_id: int, logprobs: Mapping[int, float], num_top: int) -> TokenLogprob:
+        best = sorted(logprobs.items(), key=lambda one: one[1], reverse=True)
+        return TokenLogprob(token_id, logprobs[token_id], tuple(best[:num_top]), self._decoder.at_head)
+
+    def _take(self, text: str) -> tuple[str, bool]:
+        """More of the text; what is certain of it, and whether a stop string ends it."""
+        begins, min_tokens = self._decoder.begins, self._ending.min_tokens
+        safe = begins[min_tokens] - self._num_decoded if min_tokens < len(begins) else len(text)
+        self._num_decoded += len(text)
+        text, stopped = self._stop.push(text, safe=max(0, safe))
+        self._num_given += len(text)
+        return text, stopped
 
     def _finish(self) -> tuple[str, bool]:
-        text, stopped = self._stop.push(self._decoder.finish(), armed=self._armed)
+        text, stopped = self._take(self._decoder.finish())
         return text + self._stop.finish(), stopped
 
-    @property
-    def _armed(self) -> bool:
-        return self._num_tokens > self._ending.min_tokens
+    def _begun(self) -> Iterator[TokenLogprob]:
+        """The log-probabilities of the tokens that begin in what was given, and were not told yet."""
+        begins = self._decoder.begins
+        while self._logprobs and self._num_told < len(begins) and begins[self._num_told] < self._num_given:
+            self._num_told += 1
+            yield self._logprobs.popleft()
 
 
 async def answer_text(

@@ -7,7 +7,8 @@ decoder here has given the text of transformers' `decode(all ids, skip_special_t
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Protocol
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -16,12 +17,25 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 class TextDecoder(Protocol):
     """The state of one text under way. The pushes and `finish`, joined, are `Tokenizer.decode` of all ids."""
 
+    @property
+    def begins(self) -> Sequence[int]:
+        """For each id so far: how many characters are whole before it, so that its text begins in the one after those.
+
+        The last ids are missing while that is not known; they have given no text yet.
+        """
+        ...
+
+    @property
+    def at_head(self) -> bool:
+        """Whether the next id with text loses a leading space."""
+        ...
+
     def push(self, token_ids: Iterable[int]) -> str:
         """Take more ids and return the text that no later id can change."""
         ...
 
     def finish(self) -> str:
-        """Return what was held back; the decoder is used up."""
+        """Return what was held back; nothing may be pushed after it."""
         ...
 
 
@@ -31,17 +45,40 @@ class ByteLevelDecoder:
     pieces: id -> bytes. Ids that it lacks (special tokens, rows past the tokenizer) have no text.
     """
 
+    at_head = False
+
     def __init__(self, pieces: Mapping[int, bytes]) -> None:
         self._pieces = pieces
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._num_chars = 0
+        self._begins: list[int] = []
+
+    @property
+    def begins(self) -> Sequence[int]:
+        """As `TextDecoder.begins`; none is ever missing."""
+        return self._begins
 
     def push(self, token_ids: Iterable[int]) -> str:
         """Take more ids and return the text that no later id can change."""
-        return self._utf8.decode(b"".join(self._pieces.get(token_id, b"") for token_id in token_ids))
+        return "".join(map(self._push, token_ids))
 
     def finish(self) -> str:
         """Return U+FFFD if the text ends within a character."""
         return self._utf8.decode(b"", final=True)
+
+    def _push(self, token_id: int) -> str:
+        piece = self._pieces.get(token_id, b"")
+        self._begins.append(self._num_chars + self._chars_before(piece))
+        text = self._utf8.decode(piece)
+        self._num_chars += len(text)
+        return text
+
+    def _chars_before(self, piece: bytes) -> int:
+        """1 when the piece breaks off the character that has begun, which is then a U+FFFD before it."""
+        begun = self._utf8.getstate()[0]
+        if not (begun and piece):
+            return 0
+        return len((begun + piece[:1]).decode("utf-8", "replace")) - 1
 
 
 class BytePieceDecoder:
@@ -57,33 +94,60 @@ class BytePieceDecoder:
 
     def __init__(self, pieces: Mapping[int, str | int], *, strip_leading_space: bool) -> None:
         self._pieces = pieces
+        self._strips = strip_leading_space
         self._run = bytearray()
-        self._at_head = strip_leading_space
+        self._places: list[int] = []
+        self._num_chars = 0
+        self._begins: list[int] = []
+
+    @property
+    def begins(self) -> Sequence[int]:
+        """As `TextDecoder.begins`."""
+        return self._begins
+
+    @property
+    def at_head(self) -> bool:
+        """As `TextDecoder.at_head`."""
+        return self._strips and not self._run
 
     def push(self, token_ids: Iterable[int]) -> str:
         """Take more ids and return the text that no later id can change."""
-        parts: list[str] = []
-        for token_id in token_ids:
-            piece = self._pieces.get(token_id)
-            if isinstance(piece, int):
-                self._run.append(piece)
-            elif piece is not None:
-                parts += [self._end_run(), piece]
-        return self._without_head("".join(parts))
+        return "".join(map(self._push, token_ids))
 
     def finish(self) -> str:
         """Return the run of bytes at the end of the text."""
-        return self._without_head(self._end_run())
+        return self._end_run()
+
+    def _push(self, token_id: int) -> str:
+        piece = self._pieces.get(token_id)
+        if isinstance(piece, str):
+            return self._end_run() + self._add(piece, [0])
+        self._places.append(len(self._run))
+        if piece is not None:
+            self._run.append(piece)
+        return ""
 
     def _end_run(self) -> str:
-        run, self._run = self._run, bytearray()
-        try:
-            return run.decode("utf-8")
-        except UnicodeDecodeError:
-            return REPLACEMENT * len(run)
+        text, chars_before = _decoded(self._run)
+        begins = [chars_before[place] for place in self._places]
+        self._run, self._places = bytearray(), []
+        return self._add(text, begins)
 
-    def _without_head(self, text: str) -> str:
-        if not (text and self._at_head):
-            return text
-        self._at_head = False
-        return text.removeprefix(" ")
+    def _add(self, text: str, begins: Iterable[int]) -> str:
+        """More of the text, with the ids that begin in it. begins: counted from its own beginning."""
+        kept = text.removeprefix(" ") if self._strips else text
+        dropped = len(text) - len(kept)
+        self._strips = self._strips and not text
+        self._begins += (self._num_chars + max(0, begin - dropped) for begin in begins)
+        self._num_chars += len(kept)
+        return kept
+
+
+def _decoded(run: bytearray) -> tuple[str, Sequence[int]]:
+    """The run's text; before each of its bytes, and before its end, how many characters are whole."""
+    try:
+        text = run.decode("utf-8")
+    except UnicodeDecodeError:
+        return REPLACEMENT * len(run), range(len(run) + 1)
+    begun = accumulate(byte & 0xC0 != 0x80 for byte in run)
+    return text, [*(count - 1 for count in begun), len(text)]

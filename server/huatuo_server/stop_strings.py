@@ -19,14 +19,15 @@ class StopStrings:
         self._strings = tuple(strings)
         self._held = ""
 
-    def push(self, text: str, *, armed: bool = True) -> tuple[str, bool]:
+    def push(self, text: str, *, safe: int = 0) -> tuple[str, bool]:
         """Take more text; return the text that is certain to be part of the answer, and whether it has come to its end.
 
-        armed: False for text in which no match may end (the first `min_tokens` tokens); one may begin there.
+        safe: so many characters at its head in which no match may end (the first `min_tokens` tokens'); one may begin
+        there.
         """
-        seen = len(self._held)
+        seen = len(self._held) + safe
         text = self._held + text
-        cut = self._match(text, seen) if armed else None
+        cut = self._match(text, seen)
         if cut is not None:
             self._held = ""
             return text[:cut], True
@@ -39,7 +40,7 @@ class StopStrings:
         return held
 
     def _match(self, text: str, seen: int) -> int | None:
-        """Where the first match begins that ends after the `seen` characters which were searched before."""
+        """Where the first match begins that ends after `seen` characters: those before were searched, or are safe."""
         matches = []
         for string in self._strings:
             start = text.find(string, max(0, seen + 1 - len(string)))

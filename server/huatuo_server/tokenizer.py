@@ -52,7 +52,7 @@ class Tokenizer:
     @property
     def special_ids(self) -> frozenset[int]:
         """Ids that decode to nothing."""
-        return self._vocabulary.special_ids
+        return frozenset(self._vocabulary.special)
 
     @property
     def unreachable_ids(self) -> frozenset[int]:
@@ -70,6 +70,23 @@ class Tokenizer:
         """Text of `token_ids`, without special tokens and without ids that the tokenizer lacks."""
         decoder = self.text_decoder()
         return decoder.push(token_ids) + decoder.finish()
+
+    def token_bytes(self, token_id: int) -> bytes | None:
+        """What a token says by itself, its leading space included. None: it has no text (special), or is not known."""
+        piece = self._vocabulary.pieces.get(token_id)
+        if isinstance(piece, str):
+            return piece.encode("utf-8")
+        return bytes((piece,)) if isinstance(piece, int) else piece
+
+    def token_name(self, token_id: int) -> str:
+        """A token for people: its bytes as text, with U+FFFD for what is not UTF-8; a special one's own name.
+
+        An id that the tokenizer lacks, such as a row of the model's head past its end, is `token_id:151700`.
+        """
+        said = self.token_bytes(token_id)
+        if said is None:
+            return self._vocabulary.special.get(token_id, f"token_id:{token_id}")
+        return said.decode("utf-8", "replace")
 
     def text_decoder(self) -> TextDecoder:
         """Begin a text that is decoded a few ids at a time."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huatuo_server.detokenizer import REPLACEMENT
+from huatuo_server.detokenizer import REPLACEMENT, ByteLevelDecoder, BytePieceDecoder
 from huatuo_server.tokenizer import Tokenizer
 from tests import golden
 
@@ -113,3 +113,52 @@ def test_a_token_costs_the_same_late_as_early(kind: str, demo_7b: Path) -> None:
         decoder.push([id_])
     decoder.finish()
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("runs", "begins", "text"),
+    [
+        ([b"\xe5", b"\x8c\xbb", b"a"], [0, 0, 1], "\u533b" + "a"),
+        ([b"\xe5", b"a"], [0, 1], REPLACEMENT + "a"),
+        ([b"x\xf0\x9f", b"\xe5\x8c\xbb"], [0, 2], "x" + REPLACEMENT + "\u533b"),
+        ([b"\xf0\x9f", b"", b"\x99\x82", b"\xff"], [0, 0, 0, 1], "\U0001f642" + REPLACEMENT),
+        ([b"", b"a", b""], [0, 0, 1], "a"),
+    ],
+)
+def test_a_character_that_is_broken_off_is_whole_before_what_follows(
+    runs: list[bytes], begins: list[int], text: str
+) -> None:
+    """Byte level: an id begins where its first byte is seen, in the character that it goes on with or in the next."""
+    decoder = ByteLevelDecoder(dict(enumerate(runs)))
+
+    assert decoder.push(range(len(runs))) + decoder.finish() == text
+    assert list(decoder.begins) == begins
+
+
+@pytest.mark.parametrize(
+    ("pieces", "begins", "text"),
+    [
+        (["ab", 0xE5, 0x8C, 0xBB, 0x0A, "c"], [0, 2, 2, 2, 3, 4], "ab\u533b\nc"),
+        ([0x0A, 0xE5, "c"], [0, 1, 2], REPLACEMENT * 2 + "c"),
+        ([" a", " b"], [0, 1], "a b"),
+        ([" ", " ", "a"], [0, 0, 1], " a"),
+        ([0x20, 0x20, 0xC3, 0xA9], [0, 0, 1, 1], " \u00e9"),
+        ([0xFF], [0], REPLACEMENT),
+    ],
+)
+def test_in_a_run_of_bytes_each_begins_in_its_character(pieces: list[str | int], begins: list[int], text: str) -> None:
+    """Byte pieces: in one of the run's characters, or each in a U+FFFD of its own; a space may be lost before them."""
+    decoder = BytePieceDecoder(dict(enumerate(pieces)), strip_leading_space=True)
+
+    assert decoder.push(range(len(pieces))) + decoder.finish() == text
+    assert list(decoder.begins) == begins
+
+
+def test_where_an_id_begins_is_not_said_before_it_is_known() -> None:
+    """A run of bytes may yet turn out not to be UTF-8; what has no text is part of the run it stands in."""
+    decoder = BytePieceDecoder({0: "a", 1: 0xC3, 2: 0xA9}, strip_leading_space=False)
+
+    decoder.push([0, 1, 9])
+    assert list(decoder.begins) == [0]
+    decoder.push([2, 0])
+    assert list(decoder.begins) == [0, 1, 1, 1, 2]

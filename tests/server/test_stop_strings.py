@@ -57,8 +57,14 @@ def test_a_match_may_begin_but_not_end_where_the_search_is_off() -> None:
     """`min_tokens` tokens are safe from stop strings, as a whole."""
     stop = StopStrings(["END"])
 
-    assert stop.push("END E", armed=False) == ("END ", False)
+    assert stop.push("END E", safe=5) == ("END ", False)
     assert stop.push("ND more") == ("", True)
+
+
+def test_only_the_head_of_a_text_may_be_safe() -> None:
+    """A match that ends in the first three characters is text, the next one is an end."""
+    assert StopStrings(["END"]).push("END END", safe=3) == ("END ", True)
+    assert StopStrings(["b", "abc"]).push("abc", safe=2) == ("", True)
 
 
 SHORT = st.text("ab", min_size=1, max_size=4)

@@ -18,6 +18,7 @@ from sentencepiece import SentencePieceProcessor
 from huatuo_server.errors import CheckpointError
 from huatuo_server.tokenizer import Tokenizer
 from tests import golden
+from tests.server.vocabularies import KINDS, tokenizer_of
 
 REFERENCE = json.loads((golden.FOLDER.parent / "reference_tokenizer.json").read_text(encoding="utf-8"))
 
@@ -252,3 +253,27 @@ def test_a_damaged_tokenizer_is_named(name: str, content: bytes, message: str, t
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=rf"{name}.*{message}"):
         Tokenizer.load(tmp_path)
+
+
+def test_a_token_has_bytes_and_a_name(yi: Tokenizer, qwen: Tokenizer) -> None:
+    """Text, a leading space, a byte of a character, a special token, and ids that no tokenizer has."""
+    space = yi.encode(" the")[0]
+    assert (yi.token_bytes(3947), yi.token_name(3947)) == (b"a", "a")
+    assert (yi.token_bytes(space) or b"")[:1] == b" " == yi.token_name(space)[:1].encode()
+    assert (yi.token_bytes(18), yi.token_name(18)) == (b"\n", "\n")
+    assert (yi.token_bytes(263), yi.token_name(263)) == (b"\xff", "\N{REPLACEMENT CHARACTER}")
+    assert (yi.token_bytes(2), yi.token_name(2)) == (None, "<|endoftext|>")
+    assert (yi.token_bytes(4096), yi.token_name(4096)) == (None, "token_id:4096")
+    assert (qwen.token_bytes(64), qwen.token_name(64)) == (b"a", "a")
+    assert (qwen.token_bytes(1021), qwen.token_name(1021)) == (None, "<|endoftext|>")
+    assert (qwen.token_bytes(152_063), qwen.token_name(152_063)) == (None, "token_id:152063")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bytes_of_every_token_are_its_text(kind: str) -> None:
+    """Each id by itself decodes to what its bytes say, but for a space at the head that the text may lose."""
+    tokenizer = tokenizer_of(kind)
+    for token_id in range(-1, tokenizer.size + 2):
+        said, text = tokenizer.token_bytes(token_id), tokenizer.decode([token_id])
+        assert text in ((said or b"").decode("utf-8", "replace"), tokenizer.token_name(token_id).removeprefix(" "))
+        assert (said is None) == (token_id in tokenizer.special_ids or not 0 <= token_id < tokenizer.size)

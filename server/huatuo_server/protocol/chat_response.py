@@ -1,6 +1,6 @@
 """What goes out: the shapes of OpenAI's chat completions, with our extensions at the top level.
 
-Extensions: `images`, `ignored_fields`, `max_tokens_clamped_to`, `demo` (in a stream on the chunk with the
+Extensions: `images`, `ignored_fields`, `max_tokens_clamped_to`, `demo` (in a stream on the last chunk with a
 finish_reason) and, where `return_token_ids` asked for them, `token_ids` and `prompt_token_ids`.
 """
 
@@ -38,12 +38,38 @@ class AssistantMessage(TypedDict):
     refusal: None
 
 
+class TopLogprob(TypedDict):
+    """One token that might have stood there. token: for people; U+FFFD stands for what is not UTF-8 by itself.
+
+    logprob: natural logarithm, LEAST_LOGPROB at least. bytes: what the text is made of; null for a token without text.
+    """
+
+    token: str
+    logprob: float
+    bytes: list[int] | None
+
+
+class ContentLogprob(TopLogprob):
+    """The token that stands there, and the most probable ones, the best one first."""
+
+    top_logprobs: list[TopLogprob]
+
+
+class ChoiceLogprobs(TypedDict):
+    """One for each token of the text, but for the one that ended it."""
+
+    content: list[ContentLogprob]
+    refusal: None
+
+
 class Choice(TypedDict):
-    """The one choice of a completion. token_ids: every generated id, the end-of-sequence token too."""
+    """One choice of a completion. logprobs: null unless asked for. token_ids: every generated id, the one that ended it
+    too.
+    """
 
     index: int
     message: AssistantMessage
-    logprobs: None
+    logprobs: ChoiceLogprobs | None
     finish_reason: FinishReason
     token_ids: NotRequired[list[int]]
 
@@ -77,11 +103,14 @@ class Delta(TypedDict, total=False):
 
 
 class ChunkChoice(TypedDict):
-    """The one choice of a chunk; only the last one has a finish_reason."""
+    """The one choice of a chunk; only a choice's last chunk has a finish_reason.
+
+    logprobs: of the tokens whose text begins in the chunk; null where there are none.
+    """
 
     index: int
     delta: Delta
-    logprobs: None
+    logprobs: ChoiceLogprobs | None
     finish_reason: FinishReason | None
     token_ids: NotRequired[list[int]]
 

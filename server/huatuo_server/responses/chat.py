@@ -12,11 +12,13 @@ from huatuo_server.protocol.chat_response import (
     ChatCompletion,
     ChatCompletionChunk,
     Choice,
+    ChoiceLogprobs,
     ChunkChoice,
     Delta,
     FinishReason,
 )
 from huatuo_server.responses.heading import Heading
+from huatuo_server.responses.token_logprobs import content_logprobs
 
 
 async def chunks(
@@ -66,6 +68,8 @@ def _first_chunk(heading: Heading, index: int, *, whole: bool) -> ChatCompletion
 
 def _piece_chunk(heading: Heading, index: int, piece: Piece, *, last: bool) -> ChatCompletionChunk:
     choice = _choice(index, Delta(content=piece.text) if piece.text else Delta(), piece.finish_reason)
+    if piece.logprobs:
+        choice["logprobs"] = _logprobs(heading, [piece])
     if heading.return_token_ids:
         choice["token_ids"] = list(piece.token_ids)
     chunk = _chunk(heading, [choice])
@@ -121,9 +125,16 @@ def _whole_choice(heading: Heading, index: int, pieces: Sequence[Piece]) -> Choi
     choice = Choice(
         index=index,
         message=AssistantMessage(role="assistant", content=text, refusal=None),
-        logprobs=None,
+        logprobs=_logprobs(heading, pieces),
         finish_reason=finish_reason,
     )
     if heading.return_token_ids:
         choice["token_ids"] = [token_id for piece in pieces for token_id in piece.token_ids]
     return choice
+
+
+def _logprobs(heading: Heading, pieces: Sequence[Piece]) -> ChoiceLogprobs | None:
+    if heading.tokenizer is None:
+        return None
+    logprobs = [one for piece in pieces for one in piece.logprobs]
+    return ChoiceLogprobs(content=content_logprobs(logprobs, heading.tokenizer), refusal=None)

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from huatuo_server.protocol.chat_response import Usage
 from huatuo_server.protocol.provenance import ImageProvenance
+from huatuo_server.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """created: Unix time in seconds. system_fingerprint: of the model, its preparation and the software. prompt_tokens:
-    images included. n: choices. prompt_token_ids: None unless asked for.
-    max_tokens_clamped_to: None where it was not clamped. demo: what a demo checkpoint is; None for a real one.
+    """request_id: the client's or ours. created: Unix time in seconds. system_fingerprint: of the model, its
+    preparation and the software. prompt_tokens: images included. n: choices. max_tokens_clamped_to: None where it was
+    not clamped. demo: what a demo checkpoint is; None for a real one. prompt_token_ids: None unless asked for.
+    tokenizer: names the tokens of log-probabilities; None unless those were asked for.
     """
 
-    id: str
+    request_id: str
     created: int
     model: str
     system_fingerprint: str
@@ -27,6 +29,12 @@ class Heading:
     demo: str | None = None
     include_usage: bool = False
     prompt_token_ids: tuple[int, ...] | None = None
+    tokenizer: Tokenizer | None = None
+
+    @property
+    def id(self) -> str:
+        """Of a chat completion."""
+        return f"chatcmpl-{self.request_id}"
 
     @property
     def return_token_ids(self) -> bool:

@@ -23,15 +23,17 @@ class Vocabulary:
 
     encode: text (no lone surrogates) -> ids, without BOS and without special tokens.
     text_decoder: begins a new text.
+    pieces: id -> what it says: bytes, text, or one byte as an int.
+    special: id -> name of those that decode to nothing.
     size: one more than the highest id known; the model's head may have more rows.
-    special_ids: ids that decode to nothing.
     unreachable_ids: special, added and control tokens, which `encode` never gives, whatever the text says.
     """
 
     encode: Callable[[str], list[int]]
     text_decoder: Callable[[], TextDecoder]
+    pieces: Mapping[int, bytes | str | int]
+    special: Mapping[int, str]
     size: int
-    special_ids: frozenset[int]
     unreachable_ids: frozenset[int]
 
 

@@ -62,19 +62,20 @@ def _vocabulary(spec: dict[str, Any], declared: DeclaredTokens, path: Path) -> V
     added = {token["id"]: token["content"] for token in tokens} | dict(declared.added)
     special = declared.special | {token["content"] for token in tokens if token.get("special")}
     texts = {id_: text for text, id_ in vocab.items()} | added
-    special_ids = frozenset(id_ for id_, text in texts.items() if text in special)
-    unreachable = special_ids | {id_ for id_, text in added.items() if is_marker(text)}
+    names = {id_: text for id_, text in texts.items() if text in special}
+    unreachable = names.keys() | {id_ for id_, text in added.items() if is_marker(text)}
     unreachable |= {id_ for id_, text in texts.items() if LOOKS_SPECIAL.fullmatch(text)}
     # First, since the library refuses every other malformed part of the file.
     encoder = _encoder(spec, {texts[id_] for id_ in unreachable}, path)
-    text_decoder = _text_decoder(spec, {id_: text for id_, text in texts.items() if id_ not in special_ids}, path)
+    text_decoder, pieces = _decoding(spec, {id_: text for id_, text in texts.items() if id_ not in names}, path)
     return Vocabulary(
         encode=lambda text: encoder.encode(text, add_special_tokens=False).ids,
         text_decoder=text_decoder,
+        pieces=pieces,
+        special=names,
         size=1 + max(texts),
-        special_ids=special_ids,
         # The unknown token stands for text: no text spells it, but what no piece covers becomes it.
-        unreachable_ids=unreachable - {vocab.get(model.get("unk_token") or "")},
+        unreachable_ids=frozenset(unreachable) - {vocab.get(model.get("unk_token") or "")},
     )
 
 
@@ -123,15 +124,19 @@ def _merges(model: dict[str, Any], path: Path) -> list[list[str]]:
     return pairs
 
 
-def _text_decoder(spec: dict[str, Any], texts: Mapping[int, str], path: Path) -> Callable[[], TextDecoder]:
-    """How texts are decoded, from the `decoder` of tokenizer.json."""
+def _decoding(
+    spec: dict[str, Any], texts: Mapping[int, str], path: Path
+) -> tuple[Callable[[], TextDecoder], Mapping[int, bytes | str | int]]:
+    """How texts are decoded, from the `decoder` of tokenizer.json, and what each id says."""
     decoder = spec.get("decoder") or {}
     steps = {step["type"]: step for step in decoder.get("decoders", [decoder]) if "type" in step}
     if "ByteLevel" in steps:
-        return partial(ByteLevelDecoder, {id_: _bytes_of(text) for id_, text in texts.items()})
+        runs = {id_: _bytes_of(text) for id_, text in texts.items()}
+        return partial(ByteLevelDecoder, runs), runs
     if "ByteFallback" in steps:
+        pieces = dict(_byte_pieces(texts))
         strip = steps.get("Strip", {}).get("start", 0) > 0
-        return partial(BytePieceDecoder, dict(_byte_pieces(texts)), strip_leading_space=strip)
+        return partial(BytePieceDecoder, pieces, strip_leading_space=strip), pieces
     raise CheckpointError(f"{path} names a decoder that is neither ByteLevel nor ByteFallback.")
 
 

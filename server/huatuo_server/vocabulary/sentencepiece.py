@@ -26,14 +26,15 @@ def read_sentencepiece(path: Path, declared: DeclaredTokens) -> Vocabulary:
     # The reference's converted tokenizer takes the leading space from tokenizer_config.json (True when it is silent)
     # and no other normalisation, whatever the model says (transformers 4.41, `LlamaConverter`).
     leading_space = declared.add_prefix_space is not False
-    pieces, special_ids = _decoding(model, declared)
+    pieces, special = _decoding(model, declared)
     unreachable = frozenset(_markers(model, declared)) | {id_ for id_ in declared.added if id_ >= len(model.pieces)}
     encoder = _encoder(model, unreachable, leading_space)
     return Vocabulary(
         encode=lambda text: cast("list[int]", encoder.encode(text)),
         text_decoder=lambda: BytePieceDecoder(pieces, strip_leading_space=leading_space),
+        pieces=pieces,
+        special=special,
         size=max(len(model.pieces), 1 + max(declared.added, default=0)),
-        special_ids=special_ids,
         unreachable_ids=unreachable,
     )
 
@@ -52,8 +53,8 @@ def _parse(path: Path) -> Any:
     return model
 
 
-def _decoding(model: Any, declared: DeclaredTokens) -> tuple[dict[int, str | int], frozenset[int]]:
-    """What each id says, and the ids that say nothing."""
+def _decoding(model: Any, declared: DeclaredTokens) -> tuple[dict[int, str | int], dict[int, str]]:
+    """What each id says, and the names of those that say nothing."""
     pieces: dict[int, str | int] = {}
     texts = dict(enumerate(piece.piece for piece in model.pieces)) | dict(declared.added)
     silent = {id_ for id_, piece in enumerate(model.pieces) if piece.type in (CONTROL, UNKNOWN)}
@@ -62,7 +63,7 @@ def _decoding(model: Any, declared: DeclaredTokens) -> tuple[dict[int, str | int
         if id_ not in silent:
             byte = byte_of(text)
             pieces[id_] = text.replace(SPACE_PIECE, " ") if byte is None else byte
-    return pieces, frozenset(silent)
+    return pieces, {id_: texts[id_] for id_ in silent}
 
 
 def _markers(model: Any, declared: DeclaredTokens) -> list[int]:

@@ -1,0 +1,215 @@
+"""Pieces of one answer or of several become the chunks of a stream, or one completion, in OpenAI's shapes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+
+import pytest
+from openai.types.chat import ChatCompletion as TheirCompletion
+from openai.types.chat import ChatCompletionChunk as TheirChunk
+
+from huatuo_server.answer_text import ChoicePiece, Piece, TokenLogprob
+from huatuo_server.errors import EngineRequestError
+from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk
+from huatuo_server.responses.chat import chunks, completion
+from huatuo_server.responses.heading import Heading
+from tests.server.vocabularies import byte_ids, tokenizer_of
+
+YI = tokenizer_of("sentencepiece")
+
+HEADING = Heading(
+    request_id="1",
+    created=1,
+    model="m",
+    system_fingerprint="fp",
+    prompt_tokens=10,
+    include_usage=True,
+    ignored_fields=("user",),
+    demo="a demo",
+    max_tokens_clamped_to=7,
+)
+
+TWO: list[ChoicePiece] = [
+    (1, Piece("b", (21,), num_cached_tokens=4)),
+    (0, Piece("", (11,))),
+    (0, Piece("aa", (12, 13))),
+    (1, Piece("", (22,), "stop", num_cached_tokens=8)),
+    (0, Piece("a", (14,), "length")),
+]
+"""Two answers, the second of which begins and ends first."""
+
+
+def streamed(pieces: Sequence[ChoicePiece], heading: Heading) -> list[ChatCompletionChunk]:
+    async def collect() -> list[ChatCompletionChunk]:
+        return [chunk async for chunk in chunks(given(pieces), heading)]
+
+    return asyncio.run(collect())
+
+
+def whole(pieces: Sequence[ChoicePiece], heading: Heading) -> ChatCompletion:
+    return asyncio.run(completion(given(pieces), heading))
+
+
+async def given(pieces: Sequence[ChoicePiece]) -> AsyncGenerator[ChoicePiece, None]:
+    for piece in pieces:
+        yield piece
+
+
+def test_each_choice_has_its_role_its_text_and_its_reason() -> None:
+    """In a stream they are told apart by their index alone; each is complete, in the order in which it came."""
+    *sent, usage = streamed(TWO, replace(HEADING, n=2))
+
+    by_choice = [[chunk["choices"][0] for chunk in sent if chunk["choices"][0]["index"] == one] for one in range(2)]
+    assert [[one["delta"] for one in choice] for choice in by_choice] == [
+        [{"role": "assistant", "content": ""}, {"content": "aa"}, {"content": "a"}],
+        [{"role": "assistant", "content": ""}, {"content": "b"}, {}],
+    ]
+    assert [[one["finish_reason"] for one in choice] for choice in by_choice] == [
+        [None, None, "length"],
+        [None, None, "stop"],
+    ]
+    assert usage["choices"] == []
+
+
+def test_all_choices_stand_in_a_completion_in_their_order() -> None:
+    """Whichever ended first."""
+    answer = whole(TWO, replace(HEADING, n=2))
+
+    assert [choice["index"] for choice in answer["choices"]] == [0, 1]
+    assert [choice["message"]["content"] for choice in answer["choices"]] == ["aaa", "b"]
+    assert [choice["finish_reason"] for choice in answer["choices"]] == ["length", "stop"]
+    assert TheirCompletion.model_validate(answer).choices[1].logprobs is None
+
+
+def test_usage_counts_the_prompt_once_and_every_choice_s_tokens() -> None:
+    """The same in a stream; the cached tokens are those of the choice that found most."""
+    heading = replace(HEADING, n=2)
+
+    usage = whole(TWO, heading)["usage"]
+
+    assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (10, 6, 16)
+    assert usage["prompt_tokens_details"] == {"cached_tokens": 8}
+    assert streamed(TWO, heading)[-1]["usage"] == usage
+
+
+def test_extensions_stand_on_the_last_chunk_with_a_reason() -> None:
+    """Of several choices, on that of the one that ended last; the prompt's ids are on the first chunk of all."""
+    sent = streamed(TWO, replace(HEADING, n=2, prompt_token_ids=(5, 6)))
+
+    last = [chunk for chunk in sent if chunk["choices"]][-1]
+    assert last["choices"][0]["index"] == 0
+    assert (last["images"], last["ignored_fields"]) == ([], ["user"])
+    assert (last["max_tokens_clamped_to"], last["demo"]) == (7, "a demo")
+    assert [chunk.get("ignored_fields") for chunk in sent].count(None) == len(sent) - 1
+    assert [chunk.get("prompt_token_ids") for chunk in sent] == [[5, 6], *[None] * (len(sent) - 1)]
+
+
+def test_token_ids_belong_to_their_choice() -> None:
+    """As they came, also where their text was held back."""
+    heading = replace(HEADING, n=2, prompt_token_ids=(5, 6))
+
+    sent = [chunk["choices"][0] for chunk in streamed(TWO, heading) if chunk["choices"]]
+
+    told = [
+        [one for choice in sent if choice["index"] == index for one in choice.get("token_ids", [])] for index in (0, 1)
+    ]
+    assert told == [[11, 12, 13, 14], [21, 22]]
+    assert [choice["token_ids"] for choice in whole(TWO, heading)["choices"]] == told
+
+
+def test_a_choice_that_never_ends_fails_the_answer() -> None:
+    """Nothing that was broken off looks like an answer."""
+    for pieces in ([TWO[0]], TWO[:-1]):
+        with pytest.raises(EngineRequestError):
+            whole(pieces, replace(HEADING, n=2))
+
+
+LOGPROBS = (
+    TokenLogprob(3947, -0.25, ((3947, -0.25), (4096, -1.5))),
+    TokenLogprob(2, -math.inf, ((1, -2.0), (5, math.nan))),
+    *(TokenLogprob(byte_ids("sentencepiece")[byte], -1e300) for byte in "🙂".encode()),
+)
+"""A letter beside an id that the tokenizer lacks, a special token, and an emoji in four."""
+
+SPELLED: list[ChoicePiece] = [
+    (0, Piece("a", (3947,), logprobs=LOGPROBS[:1])),
+    (0, Piece("", (2,))),
+    (0, Piece("🙂", tuple(one.token_id for one in LOGPROBS[2:]), logprobs=LOGPROBS[1:])),
+    (0, Piece("", (2,), "stop")),
+]
+
+
+def test_log_probabilities_are_written_as_openai_writes_them() -> None:
+    """Bytes where a token is no text by itself, null where it has none at all, and -9999.0 for what JSON cannot say."""
+    answer = whole(SPELLED, replace(HEADING, tokenizer=YI))
+
+    logprobs = answer["choices"][0]["logprobs"]
+    assert logprobs is not None
+    assert logprobs["refusal"] is None
+    assert logprobs["content"][:2] == [
+        {
+            "token": "a",
+            "logprob": -0.25,
+            "bytes": [97],
+            "top_logprobs": [
+                {"token": "a", "logprob": -0.25, "bytes": [97]},
+                {"token": "token_id:4096", "logprob": -1.5, "bytes": None},
+            ],
+        },
+        {
+            "token": "<|endoftext|>",
+            "logprob": -9999.0,
+            "bytes": None,
+            "top_logprobs": [
+                {"token": "<|startoftext|>", "logprob": -2.0, "bytes": None},
+                {"token": YI.token_name(5), "logprob": -9999.0, "bytes": list(YI.token_bytes(5) or b"")},
+            ],
+        },
+    ]
+    emoji = logprobs["content"][2:]
+    assert [one["token"] for one in emoji] == ["\N{REPLACEMENT CHARACTER}"] * 4
+    assert b"".join(bytes(one["bytes"] or ()) for one in emoji).decode() == "🙂"
+    assert TheirCompletion.model_validate(answer).choices[0].logprobs is not None
+
+
+def test_a_chunk_has_the_log_probabilities_of_its_text() -> None:
+    """Joined they are the completion's; a chunk without any says null."""
+    heading = replace(HEADING, tokenizer=YI)
+
+    sent = streamed(SPELLED, heading)
+
+    told = [chunk["choices"][0]["logprobs"] for chunk in sent if chunk["choices"]]
+    assert [one and len(one["content"]) for one in told] == [None, 1, 5, None]
+    logprobs = whole(SPELLED, heading)["choices"][0]["logprobs"]
+    assert logprobs is not None
+    assert [entry for one in told if one for entry in one["content"]] == logprobs["content"]
+    assert all(TheirChunk.model_validate(chunk) for chunk in sent)
+
+
+def test_an_empty_answer_has_no_log_probabilities_and_says_so() -> None:
+    """Asked for, they are an empty list; not asked for, null."""
+    empty: list[ChoicePiece] = [(0, Piece("", (2,), "stop"))]
+
+    asked, not_asked = whole(empty, replace(HEADING, tokenizer=YI)), whole(empty, HEADING)
+
+    assert asked["choices"][0]["logprobs"] == {"content": [], "refusal": None}
+    assert not_asked["choices"][0]["logprobs"] is None
+
+
+def test_a_leading_space_that_the_text_loses_is_lost_in_the_bytes() -> None:
+    """Of the token that stands there, and of those that might have."""
+    tokenizer = tokenizer_of("sentencepiece with a prefix space")
+    (word,) = [one for one in tokenizer.encode("the") if (tokenizer.token_bytes(one) or b"").startswith(b" ")]
+    pieces: list[ChoicePiece] = [
+        (0, Piece("the", (word,), "length", logprobs=(TokenLogprob(word, -1.0, ((word, -1.0),), at_head=True),)))
+    ]
+
+    logprobs = whole(pieces, replace(HEADING, tokenizer=tokenizer))["choices"][0]["logprobs"]
+
+    assert logprobs is not None
+    (entry,) = logprobs["content"]
+    assert entry["token"] == entry["top_logprobs"][0]["token"] == tokenizer.token_name(word).lstrip()
+    assert entry["bytes"] == entry["top_logprobs"][0]["bytes"] == list((tokenizer.token_bytes(word) or b"").lstrip())
