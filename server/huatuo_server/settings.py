@@ -134,6 +134,9 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="an engine with work that makes no progress for so long has failed",
     )
+    strict: Annotated[bool, Flag("", "limits")] = Field(
+        default=False, description="refuse the fields of a request that change nothing, instead of naming them"
+    )
     max_waiting: Annotated[int, Flag("N", "limits")] = Field(
         default=256, ge=1, description="requests of one class of keys that may wait for the engine; more are a 429"
     )

@@ -9,12 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from huatuo_server.engine.base import StructuredOutput
 from huatuo_server.errors import InvalidRequest, RequestError
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
+from huatuo_server.protocol.chat_schema import ChatRequestShape
 from huatuo_server.protocol.data_url import Base64
 from huatuo_server.protocol.image_source import RemoteUrl, Upload
 from huatuo_server.protocol.json_body import MAX_IGNORED_FIELDS
-from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, PART_FIELDS, REQUEST_FIELDS
+from huatuo_server.protocol.unsupported import (
+    EVERY,
+    FORMAT_FIELDS,
+    MESSAGE_FIELDS,
+    PART_FIELDS,
+    REQUEST_FIELDS,
+    SCHEMA_FIELDS,
+    SOURCE_FIELDS,
+    STREAM_FIELDS,
+    STRUCTURED_FIELDS,
+    Harmless,
+)
 from huatuo_server.protocol.view import PRESETS, View, Window
 
 CANARY = "canary-7c1f"
@@ -22,11 +35,13 @@ PNG = "data:image/png;base64,aGVsbG8="
 USER = {"role": "user", "content": "hi"}
 LUNG = {"center": -600, "width": 1500}
 FIRST_FILE = "messages.0.content.0.file"
+SCHEMA = {"type": "object", "properties": {"finding": {"type": "string"}}, "required": ["finding"]}
 
 
 def parse(value: Any, **limits: int) -> ChatRequest:
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return parse_chat_request(body, max_images=limits.get("max_images", 6), vocab_size=100)
+    strict = bool(limits.get("strict"))
+    return parse_chat_request(body, max_images=limits.get("max_images", 6), vocab_size=100, strict=strict)
 
 
 def ask(**fields: Any) -> dict[str, Any]:
@@ -55,6 +70,9 @@ def test_a_silent_request_leaves_everything_to_the_model() -> None:
     assert (request.stop, request.ignored_fields) == ((), ())
     switches = (request.stream, request.include_usage, request.ignore_eos, request.return_token_ids)
     assert switches == (False,) * 4
+    penalties = (request.min_p, request.frequency_penalty, request.presence_penalty, request.num_logprobs)
+    assert penalties == (None,) * 4
+    assert (request.logit_bias, request.stop_token_ids, request.structured_output, request.n) == ((), (), None, 1)
 
 
 def test_null_is_absent() -> None:
@@ -70,6 +88,14 @@ def test_null_is_absent() -> None:
         "return_token_ids",
         "tools",
         "logprobs",
+        "top_logprobs",
+        "min_p",
+        "frequency_penalty",
+        "presence_penalty",
+        "logit_bias",
+        "stop_token_ids",
+        "response_format",
+        "structured_outputs",
         "x",
     ]
 
@@ -90,7 +116,14 @@ def test_every_field_that_is_honoured_arrives() -> None:
             ignore_eos=True,
             stop=["a", "b"],
             seed=-(2**63),
-            n=1,
+            n=4,
+            min_p=0.05,
+            frequency_penalty=-2,
+            presence_penalty=0.5,
+            logit_bias={"0": -100, "99": 1.5},
+            stop_token_ids=[0, 99],
+            logprobs=True,
+            top_logprobs=20,
             stream=True,
             stream_options={"include_usage": True},
             return_token_ids=True,
@@ -100,6 +133,9 @@ def test_every_field_that_is_honoured_arrives() -> None:
     assert (request.temperature, request.top_p, request.top_k, request.repetition_penalty) == (1.0, 0.5, 7, 1.1)
     assert (request.max_tokens, request.min_tokens, request.seed) == (9, 2, -(2**63))
     assert request.stop == ("a", "b")
+    assert (request.min_p, request.frequency_penalty, request.presence_penalty) == (0.05, -2.0, 0.5)
+    assert (request.logit_bias, request.stop_token_ids) == (((0, -100.0), (99, 1.5)), (0, 99))
+    assert (request.n, request.num_logprobs) == (4, 20)
     assert request.stream
     assert request.include_usage
     assert request.ignore_eos
@@ -199,34 +235,134 @@ def test_the_list_of_ignored_fields_is_bounded() -> None:
     assert max(map(len, ignored)) <= 65
 
 
-@pytest.mark.parametrize(("name", "harmless"), REQUEST_FIELDS.items())
-def test_a_field_that_would_change_the_answer_is_refused_unless_harmless(name: str, harmless: tuple[Any, ...]) -> None:
-    """Ignoring what the client relies on would be a lie; its harmless values are ignored and named."""
-    with pytest.raises(InvalidRequest, match=name) as caught:
-        parse(ask(**{name: {"type": CANARY}}))
-
-    assert caught.value.param == name
-    assert CANARY not in caught.value.message
-    for value in harmless:
-        assert parse(ask(**{name: value})).ignored_fields == (name,)
+def format_of(**fields: Any) -> dict[str, Any]:
+    return ask(response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}} | fields)
 
 
-@pytest.mark.parametrize("name", MESSAGE_FIELDS)
-def test_a_messages_own_unsupported_fields_are_refused(name: str) -> None:
-    """Tool calls in the history cannot be dropped from it unseen."""
+def test_log_probabilities_are_asked_for_by_two_fields() -> None:
+    """`logprobs` alone means the chosen tokens', and nothing means none."""
+    asked = [
+        parse(ask(**fields)).num_logprobs
+        for fields in (
+            {"logprobs": True},
+            {"logprobs": True, "top_logprobs": 0},
+            {"logprobs": True, "top_logprobs": 5},
+            {"logprobs": False},
+        )
+    ]
+
+    assert asked == [0, 0, 5, None]
+
+
+def test_top_logprobs_of_none_mean_nothing_without_logprobs() -> None:
+    """They are named as ignored."""
+    request = parse(ask(top_logprobs=0))
+
+    assert (request.num_logprobs, request.ignored_fields) == (None, ("top_logprobs",))
+
+
+def test_a_schema_reaches_the_engine_without_what_does_not_bind() -> None:
+    """Compact, in the order it was sent, and named nowhere."""
+    schema = {"title": CANARY, "type": "object", "properties": {"b": {"description": "x"}, "a": {"type": "null"}}}
+
+    request = parse(ask(response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}))
+
+    assert request.structured_output == StructuredOutput('{"type":"object","properties":{"b":{},"a":{"type":"null"}}}')
+    assert request.ignored_fields == ()
+
+
+def test_structure_may_be_asked_for_in_five_ways() -> None:
+    """OpenAI's three formats and vLLM's two."""
+    written = json.dumps(SCHEMA, separators=(",", ":"))
+    ways: list[tuple[dict[str, Any], StructuredOutput | None]] = [
+        ({"response_format": {"type": "text"}}, None),
+        ({"response_format": {"type": "json_object"}}, StructuredOutput('{"type":"object"}')),
+        ({"structured_outputs": {"json": SCHEMA}}, StructuredOutput(written)),
+        ({"structured_outputs": {"json": json.dumps(SCHEMA)}}, StructuredOutput(written)),
+        ({"structured_outputs": {"choice": ["yes", "no"]}}, StructuredOutput(choices=("yes", "no"))),
+        (
+            {"structured_outputs": {"choice": ["a"]}, "response_format": {"type": "text"}},
+            StructuredOutput(None, ("a",)),
+        ),
+    ]
+
+    for fields, expected in ways:
+        assert parse(ask(**fields)).structured_output == expected
+
+
+def test_a_schemas_name_may_stand_beside_strict_and_a_description() -> None:
+    """The schema is followed in any case; the description, which nobody reads, is named."""
+    named = {"name": "a_B-3", "strict": False, "description": CANARY, "schema": SCHEMA}
+
+    request = parse(ask(response_format={"type": "json_schema", "json_schema": named}))
+
+    assert request.structured_output is not None
+    assert request.ignored_fields == ("response_format.json_schema.description",)
+
+
+PLACES: list[tuple[str, dict[str, Harmless], Any]] = [
+    ("", dict(REQUEST_FIELDS), lambda fields: ask(**fields)),
+    ("messages.0.", dict(MESSAGE_FIELDS), lambda fields: said({**USER, **fields})),
+    ("messages.0.content.0.", dict(PART_FIELDS), lambda fields: user({"type": "text", "text": "x", **fields})),
+    ("messages.0.content.0.image_url.", dict(SOURCE_FIELDS), lambda fields: user(image(**fields))),
+    (
+        "messages.0.content.0.file.",
+        dict(SOURCE_FIELDS),
+        lambda fields: user({"type": "file", "file": {"file_id": "f", **fields}}),
+    ),
+    ("stream_options.", dict(STREAM_FIELDS), lambda fields: ask(stream=True, stream_options=fields)),
+    ("response_format.", dict(FORMAT_FIELDS), lambda fields: ask(response_format={"type": "text", **fields})),
+    (
+        "response_format.json_schema.",
+        dict(SCHEMA_FIELDS),
+        lambda fields: format_of(json_schema={"name": "n", "schema": SCHEMA, **fields}),
+    ),
+    (
+        "structured_outputs.",
+        dict(STRUCTURED_FIELDS),
+        lambda fields: ask(structured_outputs={"choice": ["a"], **fields}),
+    ),
+]
+KNOWN = [
+    (prefix + name, harmless, {name: None}, body)
+    for prefix, fields, body in PLACES
+    for name, harmless in fields.items()
+]
+
+
+@pytest.mark.parametrize(("path", "harmless", "field", "body"), KNOWN, ids=[one[0] for one in KNOWN])
+def test_a_field_that_would_change_the_answer_is_refused_unless_harmless(
+    path: str, harmless: Harmless, field: dict[str, Any], body: Any
+) -> None:
+    """Ignoring what the client relies on would be a lie; harmless values are ignored and named, unless strict."""
+    (name,) = field
+    harmless_values = [{"type": CANARY}] if harmless is EVERY else harmless
+    assert isinstance(harmless_values, list | tuple)
+
+    for value in harmless_values:
+        assert parse(body({name: value})).ignored_fields == (path,)
+        with pytest.raises(InvalidRequest, match="changes nothing") as caught:
+            parse(body({name: value}), strict=True)
+        assert caught.value.param == path
+    if harmless is not EVERY:
+        with pytest.raises(InvalidRequest, match=name) as caught:
+            parse(body({name: {"type": CANARY}}))
+        assert caught.value.param == path
+        assert CANARY not in caught.value.message
+
+
+def test_a_strict_server_takes_a_request_without_idle_fields() -> None:
+    """null is silence there too."""
+    assert parse(ask(user=None, stream=True, stream_options={"include_usage": True}), strict=True).include_usage
+
+
+@pytest.mark.parametrize("field", ["x", "stream_options"])
+def test_a_strict_server_refuses_whatever_would_be_named(field: str) -> None:
+    """Also what nobody knows, and what means nothing in this request."""
     with pytest.raises(InvalidRequest) as caught:
-        parse(said({**USER, name: [CANARY]}))
+        parse(ask(**{field: {}}), strict=True)
 
-    assert caught.value.param == f"messages.0.{name}"
-
-
-@pytest.mark.parametrize("name", PART_FIELDS)
-def test_a_parts_own_unsupported_fields_are_refused(name: str) -> None:
-    """A part that also holds a file or embeddings is not read as text alone."""
-    with pytest.raises(InvalidRequest) as caught:
-        parse(user({"type": "text", "text": "x", name: CANARY}))
-
-    assert caught.value.param == f"messages.0.content.0.{name}"
+    assert caught.value.param == field
 
 
 def test_an_image_may_be_an_upload_or_a_file_part_or_a_url() -> None:
@@ -373,8 +509,54 @@ WRONG: list[tuple[Any, str | None]] = [
     (ask(seed=2**63), "seed"),
     (ask(seed=2**70), "seed"),
     (ask(seed=1.5), "seed"),
-    (ask(n=2), "n"),
+    (ask(n=5), "n"),
     (ask(n=0), "n"),
+    (ask(n=2.0), "n"),
+    (ask(min_p=1.1), "min_p"),
+    (ask(frequency_penalty=2.1), "frequency_penalty"),
+    (ask(frequency_penalty="1"), "frequency_penalty"),
+    (ask(presence_penalty=-2.1), "presence_penalty"),
+    (ask(logit_bias=[1]), "logit_bias"),
+    (ask(logit_bias={CANARY: 1}), "logit_bias"),
+    (ask(logit_bias={"100": 1}), "logit_bias"),
+    (ask(logit_bias={"-1": 1}), "logit_bias"),
+    (ask(logit_bias={"01": 1}), "logit_bias"),
+    (ask(logit_bias={"1": 101}), "logit_bias"),
+    (ask(logit_bias={"1": CANARY}), "logit_bias"),
+    (ask(logit_bias={"1": True}), "logit_bias"),
+    (b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "logit_bias": {"1": 1e999}}', "logit_bias"),
+    (ask(logit_bias={str(number): 1 for number in range(1025)}), "logit_bias"),
+    (ask(stop_token_ids=1), "stop_token_ids"),
+    (ask(stop_token_ids=[-1]), "stop_token_ids.0"),
+    (ask(stop_token_ids=[1, 100]), "stop_token_ids.1"),
+    (ask(stop_token_ids=[1] * 65), "stop_token_ids"),
+    (ask(logprobs=5), "logprobs"),
+    (ask(top_logprobs=1), "top_logprobs"),
+    (ask(logprobs=True, top_logprobs=21), "top_logprobs"),
+    (ask(logprobs=True, top_logprobs=-1), "top_logprobs"),
+    (ask(response_format="json"), "response_format"),
+    (ask(response_format={"type": CANARY}), "response_format.type"),
+    (ask(response_format={"type": "json_schema"}), "response_format.json_schema"),
+    (format_of(type="text"), "response_format.json_schema"),
+    (format_of(json_schema={"schema": {}}), "response_format.json_schema.name"),
+    (format_of(json_schema={"name": f"{CANARY} ", "schema": {}}), "response_format.json_schema.name"),
+    (format_of(json_schema={"name": "n" * 65, "schema": {}}), "response_format.json_schema.name"),
+    (format_of(json_schema={"name": "n"}), "response_format.json_schema.schema"),
+    (format_of(json_schema={"name": "n", "schema": CANARY}), "response_format.json_schema.schema"),
+    (format_of(json_schema={"name": "n", "schema": {"type": CANARY}}), "response_format.json_schema.schema.type"),
+    (format_of(json_schema={"name": "n", "schema": {CANARY: 1}}), "response_format.json_schema.schema"),
+    (ask(structured_outputs={}), "structured_outputs"),
+    (ask(structured_outputs={"choice": []}), "structured_outputs.choice"),
+    (ask(structured_outputs={"choice": ["a", ""]}), "structured_outputs.choice.1"),
+    (ask(structured_outputs={"choice": [CANARY * 100]}), "structured_outputs.choice.0"),
+    (ask(structured_outputs={"choice": ["x" * 1000] * 50}), "structured_outputs.choice"),
+    (ask(structured_outputs={"choice": ["a"], "json": {}}), "structured_outputs"),
+    (ask(structured_outputs={"json": 7}), "structured_outputs.json"),
+    (ask(structured_outputs={"json": f"{{{CANARY}"}), "structured_outputs.json"),
+    (ask(structured_outputs={"json": {"type": CANARY}}), "structured_outputs.json.type"),
+    (format_of() | {"structured_outputs": {"choice": ["a"]}}, "structured_outputs"),
+    (format_of() | {"ignore_eos": True}, "ignore_eos"),
+    (format_of() | {"min_tokens": 2}, "min_tokens"),
     (ask(n="1"), "n"),
     (ask(stream=1), "stream"),
     (ask(stream_options=True), "stream_options"),
@@ -410,7 +592,25 @@ def test_too_many_images_are_counted_over_all_messages() -> None:
 
 
 FIELDS = st.sampled_from(
-    ["model", "messages", "role", "content", "type", "text", "image_url", "url", "stop", "seed", "n"]
+    [
+        "schema",
+        "json_schema",
+        "properties",
+        "anyOf",
+        "$ref",
+        "enum",
+        "model",
+        "messages",
+        "role",
+        "content",
+        "type",
+        "text",
+        "image_url",
+        "url",
+        "stop",
+        "seed",
+        "n",
+    ]
 )
 VALUES = st.recursive(
     st.none()
@@ -422,9 +622,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(FIELDS | st.text(max_size=8), inner, max_size=5),
     max_leaves=20,
 )
-SAMPLING = st.dictionaries(
-    st.sampled_from([*REQUEST_FIELDS, "temperature", "stop", "n", "stream_options"]), VALUES, max_size=4
-)
+SAMPLING = st.dictionaries(st.sampled_from([*REQUEST_FIELDS, *ChatRequestShape.model_fields]), VALUES, max_size=4)
 
 
 @settings(max_examples=400, deadline=None)

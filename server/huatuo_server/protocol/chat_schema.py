@@ -5,9 +5,9 @@ Types are strict ("1" is not 1), null is the same as absent, and unknown fields 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 MAX_STOP_STRINGS = 4
 """OpenAI's limit."""
@@ -23,6 +23,30 @@ INT64_MAX = 2**63 - 1
 
 INT32_MAX = 2**31 - 1
 
+MAX_ANSWERS = 4
+"""Of one request; each takes a sequence of the engine."""
+
+MAX_TOP_LOGPROBS = 20
+"""OpenAI's limit."""
+
+MAX_PENALTY = 2
+"""OpenAI's limit for frequency_penalty and presence_penalty, on either side of 0."""
+
+MAX_BIAS = 100
+"""OpenAI's limit, on either side of 0: it all but forbids a token, or leaves no other."""
+
+MAX_BIASES = 1024
+"""Token ids in a logit_bias; each is looked up in each step."""
+
+MAX_STOP_TOKEN_IDS = 64
+"""As with biases."""
+
+MAX_CHOICES = 256
+"""Texts of which an answer may be one."""
+
+MAX_CHOICE_CHARS = 1024
+"""Of one such text; no closed question has longer options."""
+
 MAX_GREY = 1e12
 """No grey value is as large; beyond it a window's arithmetic would lose the values' own digits."""
 
@@ -30,6 +54,16 @@ MAX_PIXEL = 1_000_000
 """Of a region's edges; no picture is as wide."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+Penalty = Annotated[Finite, Field(ge=-MAX_PENALTY, le=MAX_PENALTY)]
+
+LOGIT_BIAS_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "maxProperties": MAX_BIASES,
+    "propertyNames": {"pattern": "^(0|[1-9][0-9]*)$"},
+    "additionalProperties": {"type": "number", "minimum": -MAX_BIAS, "maximum": MAX_BIAS},
+}
+"""What `chat_request` checks, in JSON Schema's words."""
 
 Role = Literal["system", "developer", "user", "assistant"]
 
@@ -126,23 +160,66 @@ class StreamOptionsShape(_Shape):
     include_usage: bool | None = None
 
 
-class ChatRequestShape(_Shape):
-    """The body of `POST /v1/chat/completions`. An absent sampling field takes the model's default."""
+class JsonSchemaShape(_Shape):
+    """`{"name": "finding", "schema": {...}}`. An answer is held to the schema whether `strict` is said or not."""
 
-    model: str
-    messages: Annotated[list[MessageShape], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)]
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-zA-Z0-9_-]+$")]
+    strict: bool | None = None
+    content: Annotated[dict[str, Any], Field(alias="schema")]
+
+
+class ResponseFormatShape(_Shape):
+    """`{"type": "text"}`, `{"type": "json_object"}` or `{"type": "json_schema", "json_schema": {...}}`."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchemaShape | None = None
+
+
+class StructuredOutputsShape(_Shape):
+    """vLLM's: `{"choice": ["yes", "no"]}` or `{"json": {...}}`, a schema as an object or as text."""
+
+    choice: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=MAX_CHOICE_CHARS)]],
+            Field(min_length=1, max_length=MAX_CHOICES),
+        ]
+        | None
+    ) = None
+    content: Annotated[Any, WithJsonSchema({"type": ["object", "string", "null"]}), Field(alias="json")] = None
+
+
+class SamplingShape(_Shape):
+    """How an answer's tokens are chosen, and what ends it. An absent field takes the model's default."""
+
     temperature: Annotated[Finite, Field(ge=0, le=2)] | None = None
     top_p: Annotated[Finite, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=-1)] | None = None
+    min_p: Annotated[Finite, Field(ge=0, le=1)] | None = None
     # The penalty divides logits: far below 0.01 it makes infinities of them.
     repetition_penalty: Annotated[Finite, Field(ge=0.01, le=2)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    # Its names are the client's own text, which pydantic would put into an error's path.
+    logit_bias: Annotated[Any, WithJsonSchema(LOGIT_BIAS_SCHEMA)] = None
     min_tokens: Annotated[int, Field(ge=0)] | None = None
     ignore_eos: bool | None = None
     stop: Stop | None = None
+    stop_token_ids: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_STOP_TOKEN_IDS)] | None = None
+    structured_outputs: StructuredOutputsShape | None = None
     seed: Annotated[int, Field(ge=-INT64_MAX - 1, le=INT64_MAX)] | None = None
-    n: int | None = None
+
+
+class ChatRequestShape(SamplingShape):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: str
+    messages: Annotated[list[MessageShape], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)]
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    response_format: ResponseFormatShape | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MAX_TOP_LOGPROBS)] | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_ANSWERS)] | None = None
     stream: bool | None = None
     stream_options: StreamOptionsShape | None = None
     return_token_ids: bool | None = None

@@ -33,7 +33,7 @@ def image_part(part: PartShape, prefix: str = "") -> ImageRequest:
     if not isinstance(shape, ImageUrlShape | FileShape):
         raise _missing(param)
     refuse(shape.model_extra or {}, SOURCE_FIELDS, f"{param}.")
-    return ImageRequest(_source(shape, param), _view(shape.view, f"{param}.view"), param)
+    return ImageRequest(_source(shape, param), image_view(shape.view, f"{param}.view"), param)
 
 
 def _refuse_others(part: PartShape, prefix: str) -> None:
@@ -58,7 +58,8 @@ def _source(shape: ImageUrlShape | FileShape, param: str) -> ImageSource:
     return (source_of_file_data if isinstance(shape, FileShape) else source_of_url)(text or "", param)
 
 
-def _view(shape: ViewShape | None, param: str) -> View:
+def image_view(shape: ViewShape | None, param: str) -> View:
+    """param: the JSON path of the view. Raises InvalidRequest."""
     if shape is None:
         return WHOLE
     if shape.window is not None and shape.preset is not None:

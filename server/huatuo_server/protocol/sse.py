@@ -1,4 +1,7 @@
-"""Server-sent events, as OpenAI writes them: one `data:` line each, no `event:` line, `[DONE]` at a proper end."""
+"""Server-sent events, as OpenAI writes them: one `data:` line each.
+
+Those of chat have no `event:` line, and `[DONE]` at a proper end; those of Responses are named, and have no `[DONE]`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def event(value: Mapping[str, Any]) -> bytes:
+def event(value: Mapping[str, Any], name: str | None = None) -> bytes:
     """One event, whole."""
-    return b"data: " + json_bytes(value) + b"\n\n"
+    line = b"" if name is None else b"event: " + name.encode() + b"\n"
+    return line + b"data: " + json_bytes(value) + b"\n\n"

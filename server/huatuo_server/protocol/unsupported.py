@@ -1,82 +1,135 @@
-"""Fields that we know and do not serve, and that would change the answer if they were ignored.
+"""The fields that we know and do not honour: those that are refused, since the answer would not be what was asked.
 
-Everything else that we do not know is accepted and named in the response's `ignored_fields`.
+A field is honoured (it stands in a shape), inert (it cannot change the answer: accepted, and named in the answer's
+`ignored_fields`) or refused by a 400 that names it. What nobody knows is inert.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Container, Mapping
+from typing import Any, Final, TypeAlias
 
 from huatuo_server.errors import InvalidRequest
 
-NEVER: Final[tuple[Any, ...]] = ()
-"""No value of the field is harmless, except null, which everywhere means that the field is absent."""
+Harmless: TypeAlias = Container[Any]
+"""The values of a field that change nothing. null is one of every field's: it means that the field is absent."""
 
-REQUEST_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
-    "allowed_token_ids": NEVER,
+
+class _Every:
+    def __contains__(self, value: object) -> bool:
+        return True
+
+
+EVERY: Final = _Every()
+"""The field is inert, whatever it holds."""
+
+NEVER: Final[tuple[Any, ...]] = ()
+"""No value of the field is harmless."""
+
+REQUEST_FIELDS: Final[Mapping[str, Harmless]] = {
+    # OpenAI's
     "audio": NEVER,
-    "bad_words": ([],),
+    "function_call": ("none", "auto"),
+    "functions": ([],),
+    "metadata": EVERY,
+    "modalities": (["text"],),
+    "moderation": NEVER,
+    "parallel_tool_calls": EVERY,
+    "prediction": EVERY,
+    "prompt_cache_key": EVERY,
+    "prompt_cache_options": EVERY,
+    "prompt_cache_retention": EVERY,
+    "reasoning_effort": EVERY,
+    "safety_identifier": EVERY,
+    "service_tier": ("auto", "default"),
+    "store": (False,),
+    # Before what says how they are chosen: the first one in this table is what a refusal names.
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "user": EVERY,
+    "verbosity": ("medium",),
+    "web_search_options": NEVER,
+    # OpenAI's older completions
     "best_of": (1,),
+    "echo": (False,),
+    "suffix": ("",),
+    # vLLM's
+    "add_generation_prompt": (True,),
+    "add_special_tokens": (False,),
+    "allowed_token_ids": NEVER,
+    "bad_words": ([],),
     # Cache keys are ours: a client's own could name another tenant's picture (vllm#55439).
     "cache_salt": NEVER,
     "chat_template": NEVER,
+    "chat_template_kwargs": ({},),
     "continue_final_message": (False,),
     "documents": ([],),
-    "echo": (False,),
-    "frequency_penalty": (0,),
-    "function_call": ("none", "auto"),
-    "functions": ([],),
+    "ec_transfer_params": NEVER,
     "guided_choice": NEVER,
+    "guided_decoding_backend": NEVER,
     "guided_grammar": NEVER,
     "guided_json": NEVER,
     "guided_regex": NEVER,
+    "guided_whitespace_pattern": NEVER,
+    "include_reasoning": EVERY,
     "include_stop_str_in_output": (False,),
     "kv_transfer_params": NEVER,
     "length_penalty": (1,),
-    "logit_bias": ({},),
     "logits_processors": ([],),
-    "logprobs": (False,),
+    "logprob_token_ids": NEVER,
     "media_io_kwargs": ({},),
-    "min_p": (0,),
+    "mm_payload": EVERY,
     "mm_processor_kwargs": ({},),
-    "modalities": (["text"],),
     "multi_modal_uuids": NEVER,
-    "prediction": NEVER,
-    "presence_penalty": (0,),
     # The class of a key decides who goes first.
     "priority": (0,),
     "prompt_embeds": NEVER,
     "prompt_logprobs": NEVER,
-    "response_format": ({"type": "text"},),
+    "repetition_detection": NEVER,
+    "request_id": EVERY,
+    "return_assistant_tokens_mask": (False,),
+    "return_mm_kwargs": EVERY,
+    "return_prompt_text": (False,),
+    "return_token_offsets": EVERY,
+    "return_tokens_as_token_ids": (False,),
+    "routed_experts_prompt_start": (0,),
+    "session_id": EVERY,
     "skip_special_tokens": (True,),
-    "stop_token_ids": ([],),
-    "structured_outputs": NEVER,
-    "suffix": ("",),
-    "tool_choice": ("none", "auto"),
-    "tools": ([],),
-    "top_logprobs": (0,),
+    "spaces_between_special_tokens": EVERY,
+    "stream_interval": EVERY,
+    "structural_tag": NEVER,
+    "thinking_token_budget": NEVER,
     "truncate_prompt_tokens": NEVER,
+    "truncation_side": EVERY,
     "use_beam_search": (False,),
     "vllm_xargs": ({},),
-    "web_search_options": NEVER,
+    "watermarking": (False,),
 }
 """Field of a request -> its harmless values, the first of which the error message proposes."""
 
-MESSAGE_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
+MESSAGE_FIELDS: Final[Mapping[str, Harmless]] = {
+    "annotations": EVERY,
     "audio": NEVER,
     "function_call": NEVER,
+    "name": EVERY,
     "prefix": (False,),
+    "reasoning": EVERY,
+    "reasoning_content": EVERY,
+    # What an assistant said instead of an answer is a part of the conversation.
+    "refusal": ("",),
     "tool_call_id": NEVER,
     "tool_calls": ([],),
 }
 """The same for a message."""
 
-PART_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
+PART_FIELDS: Final[Mapping[str, Harmless]] = {
     "audio_url": NEVER,
+    "cache_control": EVERY,
     "image_embeds": NEVER,
     "input_audio": NEVER,
+    "prompt_cache_breakpoint": EVERY,
+    "refusal": NEVER,
     "uuid": NEVER,
     "video_url": NEVER,
     # It stands in the object that names the image; beside it, it would show another picture than was meant.
@@ -84,18 +137,38 @@ PART_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
 }
 """The same for a content part."""
 
-SOURCE_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {"uuid": NEVER}
+SOURCE_FIELDS: Final[Mapping[str, Harmless]] = {"detail": EVERY, "uuid": NEVER}
 """The same for the object in it that names the image."""
 
+STREAM_FIELDS: Final[Mapping[str, Harmless]] = {"continuous_usage_stats": (False,), "include_obfuscation": EVERY}
+"""The same for `stream_options`."""
 
-def refuse(extra: Mapping[str, Any], table: Mapping[str, tuple[Any, ...]], prefix: str = "") -> None:
-    """Raises InvalidRequest for the first field, by name, whose being ignored would change the answer."""
-    for name in sorted(extra.keys() & table.keys()):
-        harmless, value = table[name], extra[name]
+FORMAT_FIELDS: Final[Mapping[str, Harmless]] = {"schema": NEVER}
+"""The same for `response_format`."""
+
+SCHEMA_FIELDS: Final[Mapping[str, Harmless]] = {"description": EVERY}
+"""The same for its `json_schema`."""
+
+STRUCTURED_FIELDS: Final[Mapping[str, Harmless]] = {
+    "disable_additional_properties": (False,),
+    "disable_any_whitespace": (True,),
+    "grammar": NEVER,
+    "json_object": (False,),
+    "regex": NEVER,
+    "structural_tag": NEVER,
+    "whitespace_pattern": NEVER,
+}
+"""The same for `structured_outputs`."""
+
+
+def refuse(extra: Mapping[str, Any], table: Mapping[str, Harmless], prefix: str = "") -> None:
+    """Raises InvalidRequest for the first field of the table whose being ignored would change the answer."""
+    for name, harmless in table.items():
+        value = extra.get(name)
         if value is None or value in harmless:
             continue
         param = f"{prefix}{name}"
-        way_out = f"leave it out or set it to {json.dumps(harmless[0])}" if harmless else "leave it out"
+        way_out = f" or set it to {json.dumps(harmless[0])}" if isinstance(harmless, tuple) and harmless else ""
         raise InvalidRequest(
-            f"{param} is not supported, and ignoring it would change the answer: {way_out}.", param=param
+            f"{param} is not supported, and ignoring it would change the answer: leave it out{way_out}.", param=param
         )

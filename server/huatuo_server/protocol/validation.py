@@ -29,7 +29,7 @@ def _complaint(kind: str, message: str) -> str:
         return "is required"
     if kind == "extra_forbidden":
         return "holds a field that is not known"
-    if kind == "model_type":
+    if kind in ("model_type", "dict_type"):
         return "must be an object"
     message = message.partition(" after validation")[0]
     for subject in ("Input", "List", "String"):
