@@ -27,7 +27,7 @@ NAME ?= huatuogpt-vision$(if $(MODEL)$(filter cuda,$(DEVICE)),,-demo)
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup serve demo-checkpoint test check readme test-long drills fuzz check-long benchmark-images benchmark-queue accuracy-smoke train-demo test-gpu test-vllm-0.26 lock ci-tools clean clean-venv
+.PHONY: help setup serve demo-checkpoint test check readme test-long drills fuzz check-long benchmark-images benchmark-queue accuracy-smoke train-demo test-gpu test-vllm-0.26 openapi lock ci-tools clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 20
@@ -132,10 +132,13 @@ $(OLD)/.installed: locks/vllm-0.26.txt
 	$(OLD)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test-vllm-0.26: $(OLD)/.installed ## golden parity on the oldest vLLM that we support, in a venv of its own (5 GB)
-	$(OLD)/bin/python -m pytest tests/service/test_parity*.py $(ARGS)
+test-vllm-0.26: $(OLD)/.installed ## golden parity and answers by a schema on the oldest vLLM that we support, in a venv of its own (5 GB)
+	$(OLD)/bin/python -m pytest tests/vllm tests/service/test_parity*.py tests/service/test_structured_engine.py $(ARGS)
 
 # ---------------------------------------------------------------- upkeep
+
+openapi: setup ## write tests/data/openapi.json anew; what changed belongs into CHANGELOG.md
+	$(BIN)/python -m tests.service.openapi_document
 
 # Existing pins are kept; `make lock UPGRADE=--upgrade` takes the newest. The pins that matter are in pyproject.toml and locks/*.in.
 UPGRADE ?=
@@ -151,18 +154,21 @@ lock: | $(BIN)/python ## write locks/*.txt anew from pyproject.toml and locks/*.
 	@# `==2.13.0` would match 2.13.0+cpu too, whose hash is another.
 	sed -i -E 's/^torch==/torch===/' locks/torch.txt locks/cuda.txt locks/vllm-0.26.txt
 
-# curl is in the README's example; libfaketime moves the clock of a drill.
-CI_TOOLS := curl faketime
-ci-tools: ## install what .ci/run needs beside Python: Debian's curl and faketime
-	@missing=; for tool in $(CI_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	if [ -z "$$missing" ]; then echo "Nothing to install: $(CI_TOOLS) are here."; exit; fi; \
+# curl is in the README's example; libfaketime moves the clock of a drill; node and npm run OpenAI's package for Node.
+# `command=package` is how Debian calls it.
+CI_TOOLS := curl=curl faketime=faketime node=nodejs npm=npm
+NODE_CLIENT := tests/clients/node
+ci-tools: ## install what .ci/run needs beside Python: Debian's curl, faketime, nodejs, npm, and OpenAI's package for Node
+	@missing=; for tool in $(CI_TOOLS); do command -v $${tool%%=*} >/dev/null || missing="$$missing $${tool##*=}"; done; \
+	if [ -z "$$missing" ]; then echo "Nothing to install from Debian."; else \
 	command -v apt-get >/dev/null || { echo "Missing:$$missing. Install them with the system's package manager." >&2; exit 1; }; \
 	sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	$$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends $$missing
+	$$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends $$missing; fi
+	cd $(NODE_CLIENT) && npm ci --no-progress --loglevel=error
 
 clean: ## remove caches, build output and the demo checkpoint
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist server/*.egg-info
 	find server tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-clean-venv: ## remove .venv and .venv-vllm-0.26
-	rm -rf $(VENV) $(OLD)
+clean-venv: ## remove .venv, .venv-vllm-0.26 and Node's packages
+	rm -rf $(VENV) $(OLD) $(NODE_CLIENT)/node_modules

@@ -28,9 +28,11 @@ from huatuo_server.images.workers import ImageWorkers, WorkerEvents, WorkerLimit
 from huatuo_server.interruption import InFlight
 from huatuo_server.logs import AccessLog
 from huatuo_server.metrics import Metrics
-from huatuo_server.pipeline import Limits, Service
 from huatuo_server.routes.authentication import Authentication
 from huatuo_server.routes.chat import chat_routes
+from huatuo_server.routes.chat_render import chat_render_routes
+from huatuo_server.routes.choices import choices_routes
+from huatuo_server.routes.docs import docs_routes
 from huatuo_server.routes.failures import answer_failures
 from huatuo_server.routes.files import files_routes
 from huatuo_server.routes.health import health_routes
@@ -39,6 +41,9 @@ from huatuo_server.routes.metrics import metrics_routes
 from huatuo_server.routes.models import models_routes
 from huatuo_server.routes.render import render_routes
 from huatuo_server.routes.request_id import RequestId
+from huatuo_server.routes.responses import responses_routes
+from huatuo_server.routes.tokenize import tokenize_routes
+from huatuo_server.service import Limits, Service
 from huatuo_server.settings import Settings
 from huatuo_server.startup import Startup
 from huatuo_server.store import DirectoryStore, Store
@@ -70,9 +75,11 @@ def create_app(settings: Settings, startup: Startup, metrics: Metrics, in_flight
         lifespan=_lifespan(service, workers, keyring),
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
+        generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
-    for router in _routers(service):
+    for router in (*_routers(service), docs_routes(app)):
         app.include_router(router)
     answer_failures(app)
     # The last one added is the outermost.
@@ -102,6 +109,7 @@ def _service(
             settings.max_image_bytes,
             settings.body_timeout_s,
             settings.request_timeout_s,
+            settings.strict,
         ),
         startup=startup,
         metrics=metrics,
@@ -190,6 +198,10 @@ def _secret(file: Path | None) -> bytes:
 def _routers(service: Service) -> tuple[APIRouter, ...]:
     return (
         chat_routes(service),
+        choices_routes(service),
+        responses_routes(service),
+        tokenize_routes(service),
+        chat_render_routes(service),
         render_routes(service),
         files_routes(service),
         models_routes(service),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +13,15 @@ from huatuo_server.errors import CheckpointError
 from huatuo_vllm.computed import TOWER_WEIGHTS
 
 READ = ("*.json", "tokenizer.model", "merges.txt")
+TOKENIZER = (
+    "added_tokens.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+)
 WEIGHTS = ("*.safetensors", "*.bin")
 """The first kind of which there is a file, as vLLM chooses."""
 
@@ -35,6 +44,22 @@ def digest(checkpoint: Checkpoint, report: Callable[[str], None]) -> str:
             found = list(pool.map(lambda name: _sha256(checkpoint.path / name), names))
     except OSError as error:
         raise CheckpointError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    return _together(found, names)
+
+
+def tokenizer_digest(checkpoint: Checkpoint) -> str:
+    """The same over those of `files` that make text into tokens, which are read in no time.
+
+    Raises CheckpointError for a file that cannot be read.
+    """
+    names = [name for name in TOKENIZER if (checkpoint.path / name).is_file()]
+    try:
+        return _together([_sha256(checkpoint.path / name) for name in names], names)
+    except OSError as error:
+        raise CheckpointError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+
+def _together(found: Sequence[str], names: Sequence[str]) -> str:
     lines = "".join(f"{sha256}  {name}\n" for sha256, name in zip(found, names, strict=True))
     return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
 

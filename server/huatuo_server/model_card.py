@@ -13,7 +13,8 @@ class ModelCard:
     """What a checkpoint says of itself.
 
     eos_token_ids: any of them ends an answer. tokens_per_image: prompt positions one image takes.
-    vocab_size: rows of the output head. digest: of the checkpoint's files, `digest.digest`. demo: as
+    vocab_size: rows of the output head. digest: of the checkpoint's files, `digest.digest`; tokenizer_digest: of those
+    that make text into tokens. demo: as
     `Checkpoint.demo`; clients are told it.
     """
 
@@ -23,4 +24,5 @@ class ModelCard:
     tokens_per_image: int
     vocab_size: int
     digest: str
+    tokenizer_digest: str
     demo: str | None = None

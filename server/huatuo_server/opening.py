@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from huatuo_server.checkpoint import Checkpoint, resolve
-from huatuo_server.digest import digest
+from huatuo_server.digest import digest, tokenizer_digest
 from huatuo_server.errors import SettingsError
 from huatuo_server.model_card import ModelCard
 from huatuo_server.served_model import ServedModel
@@ -103,5 +103,6 @@ def _card(checkpoint: Checkpoint, report: Report) -> ModelCard:
         tokens_per_image=checkpoint.tokens_per_image,
         vocab_size=checkpoint.vocab_size,
         digest=digest(checkpoint, report),
+        tokenizer_digest=tokenizer_digest(checkpoint),
         demo=checkpoint.demo,
     )

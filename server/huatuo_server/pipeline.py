@@ -6,42 +6,49 @@ bytes -> protocol -> a place -> images -> prompt -> the turn -> engine -> respon
 from __future__ import annotations
 
 import asyncio
-import math
+import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
-from contextlib import ExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import count, islice
+from typing import Any, TypeVar
 
 from huatuo_server.admission.body import Body
-from huatuo_server.admission.budget import Budget
-from huatuo_server.admission.fair_queue import FairQueue, Place
-from huatuo_server.admission.flow import Claimant, Flow
+from huatuo_server.admission.fair_queue import Place
 from huatuo_server.answer_text import ChoicePiece, Ending, Piece, answer_text
-from huatuo_server.audit import AuditLog, AuditUnanswered
-from huatuo_server.caller import Caller
-from huatuo_server.engine.base import FinishReason, Prompt, PromptImage, Sampling
-from huatuo_server.errors import AuditFailed, ModelNotFound, RequestError
+from huatuo_server.audit import AuditUnanswered
+from huatuo_server.call import Call
+from huatuo_server.engine.base import Prompt, PromptImage, Sampling
+from huatuo_server.errors import AuditFailed, ContextLengthExceeded, ModelNotFound, RequestError
 from huatuo_server.images.cache import Picture
 from huatuo_server.images.content import Content
 from huatuo_server.images.identity import PREPARATION_VERSION, cache_salt, on_record
-from huatuo_server.images.preparation import Preparation
-from huatuo_server.images.sources import Sources
-from huatuo_server.interruption import InFlight, Interruption
 from huatuo_server.lane import LANES
-from huatuo_server.metrics import Metrics, RequestMeter
 from huatuo_server.model_card import ModelCard
-from huatuo_server.prompt import Message, render
+from huatuo_server.prompt import Message, prompt_pieces, render
+from huatuo_server.protocol.chat_rendering import ChatRendering
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
 from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk
+from huatuo_server.protocol.choices_request import parse_choices_request
+from huatuo_server.protocol.choices_response import ChatChoices
 from huatuo_server.protocol.conversation import ChatMessage
 from huatuo_server.protocol.image_source import ImageRequest
 from huatuo_server.protocol.provenance import ImageProvenance
 from huatuo_server.protocol.render_request import parse_render_request
+from huatuo_server.protocol.responses_object import ResponseObject
+from huatuo_server.protocol.responses_request import parse_responses_request
+from huatuo_server.protocol.tokenization import Tokenization
+from huatuo_server.protocol.tokenize_request import parse_tokenize_request
 from huatuo_server.pulse import Awaited
 from huatuo_server.read_ahead import read_ahead
 from huatuo_server.responses.chat import chunks, completion
+from huatuo_server.responses.chat_rendering import chat_rendering
+from huatuo_server.responses.choices import weighed
 from huatuo_server.responses.heading import Heading
+from huatuo_server.responses.response import ResponseHeading, response
+from huatuo_server.responses.response_stream import ResponseStream
+from huatuo_server.responses.tokenization import tokenization
 from huatuo_server.sampling import (
     PIECE_CHARS,
     Room,
@@ -51,94 +58,28 @@ from huatuo_server.sampling import (
     sampling_for,
     sampling_of_choice,
 )
+from huatuo_server.scoring import (
+    AT_ONCE,
+    Ask,
+    Fork,
+    NextLogprobs,
+    forks,
+    next_logprobs,
+    num_tokens,
+    require_room,
+    scored,
+    tokenised,
+)
 from huatuo_server.served_model import ServedModel
-from huatuo_server.startup import Startup
-from huatuo_server.store import Store
-from huatuo_server.tenants.quota import Quotas, Use
+from huatuo_server.service import Service
 
+Request = TypeVar("Request")
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a request may bring, and how long it may take. strict: a field that changes nothing is refused."""
+SCHEMA = re.compile(rb'"(json_schema|structured_outputs)"')
+"""How a body shows that it may hold one."""
 
-    max_body_bytes: int
-    max_images: int
-    max_image_bytes: int
-    body_timeout_s: float
-    request_timeout_s: float
-    strict: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What the routes of the API may use; built once, in `app.create_app`.
-
-    model_name: the one name that requests may ask for. bytes_in_flight: of all bodies. store: None where uploads are
-    off. audit: None where nothing is put on record. secret: keys what tenants must not share.
-    """
-
-    model_name: str
-    limits: Limits
-    startup: Startup
-    metrics: Metrics
-    in_flight: InFlight
-    quotas: Quotas
-    bytes_in_flight: Budget
-    queue: FairQueue
-    sources: Sources
-    preparation: Preparation
-    store: Store | None
-    audit: AuditLog | None
-    secret: bytes
-
-
-@dataclass(slots=True)
-class Call:
-    """One request on its way. The counts are filled in as they become known, for its meter.
-
-    id: the client's X-Request-Id or ours. engine_id: never used twice, whatever the client sends. route: its template.
-    use: of the caller's quotas. deadline: of time.monotonic. held: given back when the request has ended.
-    on_record: whether the audit log has its beginning. entered: whether the
-    engine has begun with it. begun: whether the head of the answer is out. failed: what ended
-    a stream that had begun.
-    """
-
-    id: str
-    engine_id: str
-    route: str
-    caller: Caller
-    meter: RequestMeter
-    use: Use
-    deadline: float = math.inf
-    interruption: Interruption = field(default_factory=Interruption)
-    held: ExitStack = field(default_factory=ExitStack)
-    on_record: bool = False
-    entered: bool = False
-    begun: bool = False
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    finish_reason: FinishReason | None = None
-    failed: RequestError | None = None
-
-    @property
-    def tenant(self) -> str:
-        """Whose files, pictures and cached prefixes it may use."""
-        return self.caller.tenant
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What the answer says of the caller's quotas."""
-        return self.use.headers()
-
-    @property
-    def flow(self) -> Flow:
-        """Where it waits for its turn."""
-        return Flow(self.caller.tenant, self.caller.lane)
-
-    @property
-    def claimant(self) -> Claimant:
-        """Who holds what is in flight for it."""
-        return Claimant(self.flow, self.engine_id)
+SHORT_BYTES = 1024 * 1024
+"""Of a body that is searched for that; a longer one is taken to hold one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +103,18 @@ async def answer(
 
     Raises errors.RequestError; so do the completion and the chunks.
     """
-    limits = service.limits
-    request = parse_chat_request(
-        body.take(), max_images=limits.max_images, vocab_size=model.card.vocab_size, strict=limits.strict
-    )
+    request = await _read(parse_chat_request, service, model, body)
     pieces, heading = await _asked(service, model, request, body, call)
     return chunks(pieces, heading) if request.stream else completion(pieces, heading)
+
+
+async def _read(parse: Callable[..., Request], service: Service, model: ServedModel, body: Body) -> Request:
+    """The request in a body; off the event loop where it holds a schema, which takes up to 17 ms to be tried."""
+    taken, limits = body.take(), service.limits
+    known = {"max_images": limits.max_images, "vocab_size": model.card.vocab_size, "strict": limits.strict}
+    if len(taken) > SHORT_BYTES or SCHEMA.search(taken):
+        return await asyncio.to_thread(parse, taken, **known)
+    return parse(taken, **known)
 
 
 async def _asked(
@@ -179,27 +126,33 @@ async def _asked(
     prompted = await _prompted(service, model, request.messages, body, call)
     sampling, clamped_to = sampling_for(request, model.card.family.sampling, prompted.room)
     call.use.tokens(prompted.room.prompt + request.n * sampling.max_tokens)
-    await put_on_record(service, call, model, prompted.sha256, sampling)
+    await put_on_record(service, call, model, prompted.sha256, parameters_on_record(sampling))
     await place.enter(prompted.room.prompt, sampling.max_tokens, call.deadline, num_seqs=request.n)
     call.entered, call.prompt_tokens = True, prompted.room.prompt
     pieces = read_ahead(*_choices(service, model, request, prompted, sampling, call, place))
-    return pieces, _heading(service, model, request, prompted, call, clamped_to)
+    return pieces, _chat_heading(service, model, request, prompted, call, clamped_to)
 
 
 async def _prompted(
     service: Service, model: ServedModel, messages: Sequence[ChatMessage], body: Body, call: Call
 ) -> Prompted:
     """Images and texts -> the prompt, if it leaves room for an answer. Raises RequestError."""
-    card, context = model.card, model.engine.facts.max_model_len
-    if length(messages) > PIECE_CHARS:
-        await asyncio.to_thread(refuse_endless_text, messages, context, card.tokenizer)
+    card = model.card
+    await _refuse_endless([message.text for message in messages], "messages", model)
     call.use.images(sum(len(message.images) for message in messages))
     pictures = await _pictures(messages, service, card, call)
     body.release()
     prompt = await asyncio.to_thread(render, _spoken(messages, pictures), card.tokenizer)
     prompt = replace(prompt, cache_salt=cache_salt(service.secret, call.tenant))
-    room = Room.of(prompt, tokens_per_image=card.tokens_per_image, context=context)
+    room = Room.of(prompt, tokens_per_image=card.tokens_per_image, context=model.engine.facts.max_model_len)
     return Prompted(prompt, room, tuple(picture.provenance for picture in pictures))
+
+
+async def _refuse_endless(texts: Sequence[str], param: str, model: ServedModel) -> None:
+    """Raises ContextLengthExceeded for text that cannot fit, before all of it is made into tokens."""
+    if length(texts) > PIECE_CHARS:
+        context, tokenizer = model.engine.facts.max_model_len, model.card.tokenizer
+        await asyncio.to_thread(refuse_endless_text, texts, context, tokenizer, param)
 
 
 def _choices(
@@ -213,7 +166,7 @@ def _choices(
 ) -> list[AsyncGenerator[ChoicePiece, None]]:
     """A generation for each of the answers that are wanted; the engine reads their common prompt once."""
     card, left = model.card, [request.n]
-    ending = Ending(request.stop, request.min_tokens or 0, card.eos_token_ids)
+    ending = Ending(request.stop, request.min_tokens or 0, num_logprobs=request.num_logprobs)
 
     def pieces(index: int) -> AsyncGenerator[ChoicePiece, None]:
         deltas = model.engine.generate(
@@ -229,23 +182,131 @@ def _choices(
     return [pieces(index) for index in range(request.n)]
 
 
-def _heading(
+def _chat_heading(
     service: Service, model: ServedModel, request: ChatRequest, prompted: Prompted, call: Call, clamped_to: int | None
 ) -> Heading:
+    return replace(
+        _heading(service, model, request.ignored_fields, prompted, call),
+        n=request.n,
+        include_usage=request.include_usage,
+        max_tokens_clamped_to=clamped_to,
+        prompt_token_ids=prompted.prompt.token_ids if request.return_token_ids else None,
+        tokenizer=model.card.tokenizer if request.num_logprobs is not None else None,
+    )
+
+
+def _heading(
+    service: Service, model: ServedModel, ignored_fields: tuple[str, ...], prompted: Prompted, call: Call
+) -> Heading:
     return Heading(
-        id=f"chatcmpl-{call.id}",
+        request_id=call.id,
         created=int(time.time()),
         model=service.model_name,
         system_fingerprint=model.fingerprint,
         demo=model.card.demo,
         prompt_tokens=prompted.room.prompt,
-        n=request.n,
-        ignored_fields=request.ignored_fields,
-        include_usage=request.include_usage,
+        ignored_fields=ignored_fields,
         images=prompted.images,
-        max_tokens_clamped_to=clamped_to,
-        prompt_token_ids=prompted.prompt.token_ids if request.return_token_ids else None,
     )
+
+
+async def respond(
+    service: Service, model: ServedModel, body: Body, call: Call
+) -> Awaitable[ResponseObject] | ResponseStream:
+    """A Responses request's response, yet to be awaited, or the events of its stream.
+
+    Raises errors.RequestError; so do the response and the events.
+    """
+    defaults = model.card.family.sampling
+    request = await _read(parse_responses_request, service, model, body)
+    try:
+        pieces, heading = await _asked(service, model, request.asked, body, call)
+    except ContextLengthExceeded as error:
+        error.param = "input"
+        raise
+    said = ResponseHeading.of(call.id, heading, request, defaults)
+    return ResponseStream(pieces, said) if request.asked.stream else response(pieces, said)
+
+
+async def score(service: Service, model: ServedModel, body: Body, call: Call) -> ChatChoices:
+    """How probable each choice of a request is as the model's answer. Raises errors.RequestError."""
+    limits = service.limits
+    request = parse_choices_request(body.take(), max_images=limits.max_images, strict=limits.strict)
+    _require_model(request.model, service.model_name)
+    place = call.held.enter_context(service.queue.place(call.flow))
+    prompted = await _prompted(service, model, request.messages, body, call)
+    options = await asyncio.to_thread(tokenised, request.choices, model.card.tokenizer)
+    require_room(options, prompted.room)
+    call.use.tokens(prompted.room.prompt + num_tokens(options))
+    parameters = {"num_choices": len(options), "num_choice_tokens": num_tokens(options)}
+    await put_on_record(service, call, model, prompted.sha256, parameters)
+    # The first question is asked alone, and the engine may run fewer at a time than the others would be.
+    at_once = max(1, min(AT_ONCE, len(forks(options)) - 1, model.engine.facts.max_num_seqs))
+    longest = max(len(option.token_ids) for option in options)
+    await place.enter(prompted.room.prompt, longest, call.deadline, num_seqs=at_once)
+    call.entered, call.prompt_tokens = True, prompted.room.prompt
+    try:
+        scores = await scored(options, _asking(service, model, prompted, call, place), at_once=at_once)
+    finally:
+        place.leave(call.completion_tokens)
+    call.completion_tokens = scores.num_tokens
+    return weighed(scores, _heading(service, model, request.ignored_fields, prompted, call))
+
+
+def _asking(service: Service, model: ServedModel, prompted: Prompted, call: Call, place: Place) -> Ask:
+    """Asks the engine what follows the prompt and the beginning of an option, timed and counted."""
+    numbers = count()
+    call.meter.entered_engine()
+
+    async def ask(fork: Fork) -> NextLogprobs:
+        number = next(numbers)
+        deltas = model.engine.generate(
+            replace(prompted.prompt, token_ids=prompted.prompt.token_ids + fork.prefix),
+            Sampling(max_tokens=1, ignore_eos=True, logprob_token_ids=fork.next_ids),
+            f"{call.engine_id}-{number}" if number else call.engine_id,
+            priority=LANES.index(call.caller.lane),
+        )
+        with service.startup.awaited.one_more():
+            found = await next_logprobs(deltas, fork)
+        if not fork.length:
+            place.first_token()
+            call.meter.tokens(1)
+        call.completion_tokens += 1
+        return found
+
+    return ask
+
+
+async def shown(service: Service, model: ServedModel, body: Body, call: Call) -> ChatRendering:
+    """What a chat request would be to the engine, which hears nothing of it. Raises errors.RequestError as `answer`."""
+    card = model.card
+    request = await _read(parse_chat_request, service, model, body)
+    _require_model(request.model, service.model_name)
+    prompted = await _prompted(service, model, request.messages, body, call)
+    sampling, clamped_to = sampling_for(request, card.family.sampling, prompted.room)
+    await put_on_record(service, call, model, prompted.sha256, parameters_on_record(sampling))
+    heading = _chat_heading(service, model, request, prompted, call, clamped_to)
+    pieces = prompt_pieces(request.messages)
+    return await asyncio.to_thread(
+        chat_rendering, request, heading, prompted.prompt, pieces, prompted.room, sampling, card
+    )
+
+
+async def tokenized(service: Service, model: ServedModel, body: Body, call: Call) -> Tokenization:
+    """The tokens of a conversation or of a text. Its images are counted: none is fetched or decoded.
+
+    Raises errors.RequestError.
+    """
+    limits = service.limits
+    request = parse_tokenize_request(body.take(), max_images=limits.max_images, strict=limits.strict)
+    _require_model(request.model, service.model_name)
+    body.release()
+    if request.prompt is None:
+        await _refuse_endless([message.text for message in request.messages], "messages", model)
+    else:
+        await _refuse_endless([request.prompt], "prompt", model)
+    pieces = prompt_pieces(request.messages) if request.prompt is None else (request.prompt,)
+    return await asyncio.to_thread(tokenization, request, pieces, model.card, model.engine.facts.max_model_len)
 
 
 def _require_model(wanted: str, name: str) -> None:
@@ -258,7 +319,7 @@ async def put_on_record(
     call: Call,
     model: ServedModel | None = None,
     images: Iterable[str] = (),
-    sampling: Sampling | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> None:
     """Who asks what of which model, on disk before it is done. images: SHA-256 of the files. Raises AuditFailed."""
     if service.audit is None:
@@ -273,7 +334,7 @@ async def put_on_record(
         "model": model.card.digest if model is not None else None,
         "preparation_version": PREPARATION_VERSION,
         "images": [on_record(sha256, service.secret, call.tenant) for sha256 in images],
-        "parameters": parameters_on_record(sampling) if sampling is not None else {},
+        "parameters": parameters or {},
     }
     # One whose caller leaves meanwhile is written all the same, and so must its end be.
     call.on_record = True

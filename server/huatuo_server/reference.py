@@ -154,6 +154,17 @@ class Reference:
         hidden, _ = self._model.read(self._model.embed([*input_ids, *forced_ids[:-1]], images), None)
         return self._model.logits(hidden[-len(forced_ids) :]).log_softmax(dim=-1).cpu()
 
+    def option_log_probs(
+        self, input_ids: Sequence[int], images: Sequence[Image.Image], option: str
+    ) -> list[tuple[int, float]]:
+        """Each token of an option that stands right after the prompt, and its log-probability there, raw.
+
+        The option is tokenised on its own, without eos, and read in one forward with the prompt.
+        """
+        ids = self._tokenizer(option, add_special_tokens=False).input_ids
+        rows = self.log_probs(input_ids, images, ids)
+        return [(token_id, row[token_id].item()) for token_id, row in zip(ids, rows, strict=True)]
+
 
 def best_device() -> str:
     """Where to run when nobody says: "cuda" where there is one, else "cpu"."""

@@ -12,7 +12,6 @@ from huatuo_server.families import SamplingDefaults
 from huatuo_server.prompt import prompt_length
 from huatuo_server.protocol.chat_request import ChatRequest
 from huatuo_server.protocol.chat_schema import INT64_MAX
-from huatuo_server.protocol.conversation import ChatMessage
 from huatuo_server.tokenizer import Tokenizer
 
 MAX_CHARS_PER_TOKEN = 256
@@ -54,32 +53,31 @@ class Room:
         return self.context - self.prompt
 
 
-def length(messages: Sequence[ChatMessage]) -> int:
-    """Characters of all messages."""
-    return sum(len(message.text) for message in messages)
+def length(texts: Sequence[str]) -> int:
+    """Characters of all texts."""
+    return sum(map(len, texts))
 
 
-def refuse_endless_text(messages: Sequence[ChatMessage], context: int, tokenizer: Tokenizer) -> None:
+def refuse_endless_text(texts: Sequence[str], context: int, tokenizer: Tokenizer, param: str) -> None:
     """Raises ContextLengthExceeded for text that cannot fit, before all of it is made into tokens.
 
     Long text is looked at in pieces, up to the one that is too much. A cut may fall into a token, and make as many of
-    it as it has characters.
+    it as it has characters. param: where in the request the texts are.
     """
-    num_chars, num_tokens = length(messages), 0
+    num_chars, num_tokens = length(texts), 0
     if num_chars > context * MAX_CHARS_PER_TOKEN:
-        raise _too_long(num_chars, context)
-    for message in messages:
-        for begin in range(0, len(message.text), PIECE_CHARS):
-            num_tokens += len(tokenizer.encode(message.text[begin : begin + PIECE_CHARS])) - MAX_CHARS_PER_TOKEN
+        raise _too_long(num_chars, context, param)
+    for text in texts:
+        for begin in range(0, len(text), PIECE_CHARS):
+            num_tokens += len(tokenizer.encode(text[begin : begin + PIECE_CHARS])) - MAX_CHARS_PER_TOKEN
             if num_tokens > context:
-                raise _too_long(num_chars, context)
+                raise _too_long(num_chars, context, param)
 
 
-def _too_long(num_chars: int, context: int) -> ContextLengthExceeded:
+def _too_long(num_chars: int, context: int, param: str) -> ContextLengthExceeded:
     return ContextLengthExceeded(
-        f"The messages hold {num_chars} characters, which cannot fit the model's context of {context} tokens: "
-        "shorten the text.",
-        param="messages",
+        f"The text holds {num_chars} characters, which cannot fit the model's context of {context} tokens: shorten it.",
+        param=param,
     )
 
 

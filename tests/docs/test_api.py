@@ -13,12 +13,10 @@ from huatuo_server.app import create_app
 from huatuo_server.families import FAMILIES, SamplingDefaults
 from huatuo_server.metrics import Metrics
 from huatuo_server.protocol.chat_response import ChatCompletion
-from huatuo_server.protocol.chat_schema import ChatRequestShape
-from huatuo_server.protocol.unsupported import MESSAGE_FIELDS, PART_FIELDS, REQUEST_FIELDS, SOURCE_FIELDS
 from huatuo_server.served_model import ServedModel
 from huatuo_server.settings import Settings
 from huatuo_server.startup import Report, Startup
-from tests.docs.markdown import ROOT, code_words, section, table
+from tests.docs.markdown import ROOT, table
 
 API = ROOT / "docs" / "api.md"
 
@@ -35,24 +33,12 @@ def test_every_error_class_is_in_the_table_and_the_reverse() -> None:
     assert written == {(one.status, one.code, one.type) for one in request_errors(errors.RequestError)}
 
 
-def test_every_field_that_is_honoured_is_in_the_table_and_the_reverse() -> None:
-    """The table of request fields holds the schema's fields."""
-    assert {row[0] for row in table(API, "Request fields")} == set(ChatRequestShape.model_fields)
-
-
 @pytest.mark.parametrize("field", ["temperature", "top_p", "top_k", "repetition_penalty", "max_tokens", "min_tokens"])
 def test_the_defaults_are_those_of_every_family(field: str) -> None:
     """What the page says a silent request gets is what every model's record says."""
     written = {row[0]: row[1] for row in table(API, "Request fields")}
     assert all(family.sampling == SamplingDefaults() for family in FAMILIES)
     assert written[field] == str(getattr(SamplingDefaults(), field))
-
-
-def test_the_refused_fields_are_all_named() -> None:
-    """The lists of refused fields are the code's."""
-    lists = section(API, "Fields that are refused").split("- In ")[1:]
-    tables = [REQUEST_FIELDS, MESSAGE_FIELDS, PART_FIELDS, SOURCE_FIELDS]
-    assert [code_words(one) for one in lists] == [set(one) for one in tables]
 
 
 def test_the_extensions_of_an_answer_are_all_named() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from huatuo_server.checkpoint import Checkpoint
-from huatuo_server.digest import digest, files
+from huatuo_server.digest import TOKENIZER, digest, files, tokenizer_digest
 from huatuo_server.errors import CheckpointError
 from tests import golden
 
@@ -101,3 +101,17 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
 
     with pytest.raises(CheckpointError, match=shard.name):
         digest(checkpoint, lambda _: None)
+
+
+def test_the_tokenizers_own_is_of_its_files_alone(folder: Path) -> None:
+    """What `sha256sum` says of them; other weights leave it as it is."""
+    names = [name for name in TOKENIZER if (folder / name).exists()]
+    sums = subprocess.run(["sha256sum", *names], cwd=folder, capture_output=True, check=True).stdout
+    before = tokenizer_digest(Checkpoint.open(folder))
+    assert before == f"sha256:{hashlib.sha256(sums).hexdigest()}"
+
+    config = folder / "generation_config.json"
+    config.write_text(config.read_text() + "\n" if config.exists() else "{}")
+    assert tokenizer_digest(Checkpoint.open(folder)) == before
+    (folder / names[0]).write_bytes((folder / names[0]).read_bytes() + b"\n")
+    assert tokenizer_digest(Checkpoint.open(folder)) != before

@@ -9,7 +9,18 @@ import pytest
 
 from huatuo_server.engine.base import IMAGE_SENTINEL, PromptImage
 from huatuo_server.errors import InvalidRequest
-from huatuo_server.prompt import Message, prompt_length, render
+from huatuo_server.prompt import (
+    IMAGE_MARK,
+    Message,
+    ids_of,
+    max_images,
+    num_positions,
+    prompt_format,
+    prompt_length,
+    prompt_pieces,
+    render,
+)
+from huatuo_server.prompt import text_of as shown_text_of
 from huatuo_server.tokenizer import Tokenizer
 from tests import golden
 
@@ -160,3 +171,33 @@ def test_prompt_length_counts_the_positions_of_images() -> None:
     """One sentinel stands for all the positions of its image."""
     prompt = render([user("a", "1", "2")], TOKENIZER)
     assert prompt_length(prompt, 576) == len(prompt.token_ids) - 2 + 2 * 576
+
+
+def test_the_published_format_is_the_one_in_use() -> None:
+    """Filled in, its templates give the prompt that is rendered."""
+    words = prompt_format()
+    images = words["image"] * 2
+    first = words["round"].format(user=words["system"].format(system="Be brief.") + "a", assistant="b")
+    last = words["last_round"].format(user=f"{images}c")
+    conversation = (Message("system", "Be brief."), user("a"), assistant("b"), user("c", "1", "2"))
+    assert shown_text_of(prompt_pieces(conversation)) == first + last
+    assert text_of(*conversation) == (first + last).replace(IMAGE_MARK, "¤")
+
+
+def test_the_pieces_are_what_the_ids_are_made_of() -> None:
+    """Each on its own, an image among them; and nothing else."""
+    conversation = (user("a", "1"), assistant("b"), user("c"))
+    pieces = prompt_pieces(conversation)
+    assert pieces == ("<|user|>\n", None, "\na\n", "<|assistant|>\nb \n", "<|user|>\nc\n<|assistant|>\n")
+    prompt = render(conversation, TOKENIZER)
+    assert ids_of(pieces, TOKENIZER) == prompt.token_ids
+    assert num_positions(prompt.token_ids, 576) == prompt_length(prompt, 576)
+
+
+@pytest.mark.parametrize("context", [577, 600, 1200, 4096, 4608, 40_000])
+def test_as_many_images_fit_as_is_said_and_not_one_more(context: int) -> None:
+    """Beside a question and an answer of one token each."""
+    most = max_images(TOKENIZER, 576, context)
+    lengths = [prompt_length(render([user("?", *"x" * count)], TOKENIZER), 576) for count in (most, most + 1)]
+    assert lengths[1] + 1 > context
+    assert most == 0 or lengths[0] + 1 <= context

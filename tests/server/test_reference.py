@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from huatuo_server.demo.checkpoint import write_demo_checkpoint
 from huatuo_server.errors import CheckpointError
 from huatuo_server.reference import Reference, Round, best_device, from_pixels, pixel_values
+from huatuo_server.tokenizer import Tokenizer
 from huatuo_server.verify.questions import noise
 from tests.conversions import VIT, to_hf, vit_tensors
 from tests.golden import CHECKPOINT, IMAGES, Case, cases, pixel_digests
@@ -104,6 +105,19 @@ def test_log_probabilities_are_the_golden_ones(attention: str, name: str, switch
     assert forced == pytest.approx(case.raw["token_raw_logprobs"], abs=2e-4)
     ids, log_probs = zip(*case.raw["first_raw_top10"], strict=True)
     assert found[0, list(ids)].tolist() == pytest.approx(log_probs, abs=2e-4)
+
+
+def test_an_options_log_probabilities_are_those_of_its_tokens(reference: Reference) -> None:
+    """Tokenised on its own, as the server does, and forced right after the prompt."""
+    case = next(case for case in cases() if case.images and case.finish_reason == "length")
+    option = "a fracture"
+
+    found = reference.option_log_probs(case.input_ids, images(case), option)
+
+    ids = [token_id for token_id, _ in found]
+    forced = reference.log_probs(case.input_ids, images(case), ids)
+    assert ids == Tokenizer.load(CHECKPOINT).encode(option)
+    assert [log_prob for _, log_prob in found] == [row[one].item() for row, one in zip(forced, ids, strict=True)]
 
 
 def test_gaps_are_the_golden_ones(reference: Reference) -> None:

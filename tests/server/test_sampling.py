@@ -84,10 +84,10 @@ def test_a_prompt_that_leaves_no_room_is_refused_with_the_figures() -> None:
 def test_endless_text_is_refused_before_it_is_tokenised() -> None:
     """No vocabulary of ours could make it fit; one character less may be tried."""
     tokenizer = golden_card().tokenizer
-    refuse_endless_text(request("x" * 8).messages, context=10, tokenizer=tokenizer)
+    refuse_endless_text(["x" * 8], context=10, tokenizer=tokenizer, param="messages")
 
     with pytest.raises(ContextLengthExceeded, match="2561 characters"):
-        refuse_endless_text(request("x" * (10 * MAX_CHARS_PER_TOKEN + 1)).messages, context=10, tokenizer=tokenizer)
+        refuse_endless_text(["x" * (10 * MAX_CHARS_PER_TOKEN + 1)], context=10, tokenizer=tokenizer, param="messages")
 
 
 def test_only_as_much_of_a_long_text_is_made_into_tokens_as_shows_that_it_is_too_long() -> None:
@@ -102,9 +102,9 @@ def test_only_as_much_of_a_long_text_is_made_into_tokens_as_shows_that_it_is_too
 
     counting = Counting.__new__(Counting)
     with pytest.raises(ContextLengthExceeded):
-        refuse_endless_text(request("one two " * 125_000).messages, context=4096, tokenizer=counting)
+        refuse_endless_text(["one two " * 125_000], context=4096, tokenizer=counting, param="messages")
     num_seen = sum(seen)
     fitting = "word " * 4000
-    refuse_endless_text(request(fitting).messages, context=len(tokenizer.encode(fitting)), tokenizer=tokenizer)
+    refuse_endless_text([fitting], context=len(tokenizer.encode(fitting)), tokenizer=tokenizer, param="messages")
 
     assert num_seen <= 64 * 1024

@@ -42,11 +42,14 @@ READY_LIMIT_S = 20.0
 DIGEST = f"sha256:{'5' * 64}"
 """Some checkpoint's."""
 
+TOKENIZER_DIGEST = f"sha256:{'6' * 64}"
+
 
 @functools.cache
 def golden_card() -> ModelCard:
     """The golden checkpoint's tokenizer and sizes, as the released 34B's; no weights."""
-    return ModelCard(HUATUO_34B, Tokenizer.load(golden.CHECKPOINT), (EOS,), TOKENS_PER_IMAGE, 4096, DIGEST)
+    tokenizer = Tokenizer.load(golden.CHECKPOINT)
+    return ModelCard(HUATUO_34B, tokenizer, (EOS,), TOKENS_PER_IMAGE, 4096, DIGEST, TOKENIZER_DIGEST)
 
 
 def scripted_engine(*completions: Completion, max_model_len: int = MAX_MODEL_LEN, **script: Any) -> ScriptedEngine:

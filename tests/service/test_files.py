@@ -249,7 +249,7 @@ def test_an_empty_list_is_openais_too(server: Served) -> None:
     """As JSON, for who uses no SDK."""
     response = httpx.get(f"{server.base_url}/v1/files")
 
-    assert response.json() == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    assert response.json() == {"object": "list", "data": [], "first_id": "", "last_id": "", "has_more": False}
     assert response.headers["cache-control"] == "no-store"
 
 

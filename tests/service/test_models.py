@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import openai
 import pytest
 
 from huatuo_server import __version__
 from huatuo_server.demo.label import TRAINED
+from huatuo_server.families import SamplingDefaults
 from huatuo_server.images.identity import PREPARATION_VERSION
-from tests.service.served import DIGEST, MAX_MODEL_LEN, MODEL, served
+from huatuo_server.prompt import prompt_format
+from tests.service.served import (
+    DIGEST,
+    EOS,
+    MAX_MODEL_LEN,
+    MODEL,
+    TOKENIZER_DIGEST,
+    TOKENS_PER_IMAGE,
+    ask,
+    image_part,
+    served,
+)
 
 
 def test_the_one_model_is_listed_and_can_be_retrieved() -> None:
@@ -22,9 +36,18 @@ def test_the_one_model_is_listed_and_can_be_retrieved() -> None:
     extra = listed.model_extra or {}
     assert extra.pop("system_fingerprint").startswith("fp_")
     assert extra == {
+        "family": "HuatuoGPT-Vision-34B",
         "max_model_len": MAX_MODEL_LEN,
         "max_images_per_request": 6,
+        "max_images_in_context": 7,
+        "tokens_per_image": TOKENS_PER_IMAGE,
+        "image_side_pixels": 336,
+        "vocab_size": 4096,
+        "eos_token_ids": [EOS],
+        "defaults": asdict(SamplingDefaults()),
+        "prompt_format": prompt_format(),
         "digest": DIGEST,
+        "tokenizer_digest": TOKENIZER_DIGEST,
         "preparation_version": PREPARATION_VERSION,
         "versions": {"huatuo_server": __version__},
     }
@@ -55,3 +78,13 @@ def test_a_hub_id_with_a_slash_can_be_retrieved() -> None:
         retrieved = server.client.models.retrieve("FreedomIntelligence/HuatuoGPT-Vision-7B")
 
     assert retrieved.id == "FreedomIntelligence/HuatuoGPT-Vision-7B"
+
+
+def test_as_many_images_fit_as_the_model_says() -> None:
+    """One more is a prompt that leaves no room for an answer."""
+    with served(max_images_per_request=8, max_image_bytes=2**20) as server:
+        most = server.client.models.retrieve(MODEL).model_dump()["max_images_in_context"]
+        answers = [server.post(ask([image_part("tiny_5x7.png")] * count)) for count in (most, most + 1)]
+
+    assert answers[0].status_code == 200
+    assert answers[1].json()["error"]["code"] == "context_length_exceeded"

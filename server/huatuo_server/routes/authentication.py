@@ -13,7 +13,21 @@ from huatuo_server.routes.failures import failure_response
 from huatuo_server.tenants.key import Key
 from huatuo_server.tenants.keyring import Keyring
 
-OPEN = frozenset({"/", "/docs", "/openapi.json", "/health", "/health/live", "/health/ready", "/health/startup"})
+OPEN = frozenset(
+    {
+        "/",
+        "/docs",
+        "/docs/favicon-32x32.png",
+        "/docs/start.js",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui.css",
+        "/openapi.json",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/health/startup",
+    }
+)
 """Paths that need no key, letter by letter as the router compares them: whatever is spelt another way needs one
 (CVE-2026-48746).
 """

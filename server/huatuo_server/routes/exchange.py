@@ -14,11 +14,13 @@ from fastapi import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from huatuo_server.admission.body import Body
+from huatuo_server.call import Call
 from huatuo_server.errors import DeadlineExceeded, RequestError, TryLater
-from huatuo_server.pipeline import Call, Service, put_on_record
+from huatuo_server.pipeline import put_on_record
 from huatuo_server.routes.body import read_body
 from huatuo_server.routes.deadline import timeout_s
 from huatuo_server.routes.hangup import ClientHungUp, until_hangup
+from huatuo_server.service import Service
 
 
 class Exchange(Response):

@@ -14,12 +14,22 @@ from starlette.types import Scope, Send
 from typing_extensions import TypedDict
 
 from huatuo_server.admission.body import Body
-from huatuo_server.errors import BodyTooLarge, InvalidRequest, RequestError
+from huatuo_server.call import Call
+from huatuo_server.errors import (
+    BodyTooLarge,
+    InvalidRequest,
+    QuotaExceeded,
+    RequestError,
+    StorageFailed,
+    UnsupportedImageFormat,
+    UploadsOff,
+)
 from huatuo_server.images.formats import HEAD_BYTES, sniff
-from huatuo_server.pipeline import Call, Service
 from huatuo_server.protocol import sse
+from huatuo_server.routes.error_responses import EXCHANGE, UPLOADS, error_responses
 from huatuo_server.routes.exchange import Exchange, start
 from huatuo_server.routes.multipart import Part, read_form
+from huatuo_server.service import Service
 from huatuo_server.store import FILE_ID, MAX_FILES, Store, StoredFile, required
 
 PATH = "/v1/files"
@@ -71,12 +81,12 @@ class FileObject(TypedDict):
 
 
 class FileList(TypedDict):
-    """OpenAI's list. first_id, last_id: of `data`; None where it is empty."""
+    """OpenAI's list. first_id, last_id: of `data`; empty, as OpenAI has them strings, where it is."""
 
     object: Literal["list"]
     data: list[FileObject]
-    first_id: str | None
-    last_id: str | None
+    first_id: str
+    last_id: str
     has_more: bool
 
 
@@ -93,17 +103,34 @@ def files_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix=PATH, tags=["files"])
     form = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM_SCHEMA}}}}
 
-    @router.post("", summary="Upload an image", response_model=FileObject, openapi_extra=form)
+    @router.post(
+        "",
+        summary="Upload an image",
+        response_model=FileObject,
+        responses=error_responses(*EXCHANGE, UploadsOff, StorageFailed, UnsupportedImageFormat, QuotaExceeded),
+        openapi_extra=form,
+    )
     async def upload_file() -> Response:
         """Keeps it for a while; its id may stand wherever an image may."""
         return Upload(service)
 
-    @router.get("", summary="The uploads", response_model=FileList, openapi_extra={"parameters": LIST_PARAMETERS})
+    @router.get(
+        "",
+        summary="The uploads",
+        response_model=FileList,
+        responses=error_responses(*EXCHANGE, UploadsOff, StorageFailed),
+        openapi_extra={"parameters": LIST_PARAMETERS},
+    )
     async def list_files() -> Response:
         """The newest first; `after` is the last id of the page before."""
         return List(service)
 
-    @router.get("/{file_id}", summary="One upload", response_model=FileObject)
+    @router.get(
+        "/{file_id}",
+        summary="One upload",
+        response_model=FileObject,
+        responses=error_responses(*EXCHANGE, *UPLOADS),
+    )
     async def retrieve_file(file_id: str) -> Response:
         """What is known of it; 404 once it has expired."""
         return Retrieve(service, file_id)
@@ -112,13 +139,18 @@ def files_routes(service: Service) -> APIRouter:
         "/{file_id}/content",
         summary="An upload's bytes",
         response_class=Response,
-        responses={200: {"content": {"application/octet-stream": {}}}},
+        responses={200: {"content": {"application/octet-stream": {}}}, **error_responses(*EXCHANGE, *UPLOADS)},
     )
     async def download_file(file_id: str) -> Response:
         """As they came."""
         return Download(service, file_id)
 
-    @router.delete("/{file_id}", summary="Delete an upload", response_model=FileDeleted)
+    @router.delete(
+        "/{file_id}",
+        summary="Delete an upload",
+        response_model=FileDeleted,
+        responses=error_responses(*EXCHANGE, *UPLOADS),
+    )
     async def delete_file(file_id: str) -> Response:
         """For good."""
         return Delete(service, file_id)
@@ -303,7 +335,7 @@ class _Page:
         files = sorted(newest_first, key=lambda file: file.id, reverse=self.newest_first)
         files = [file for file in files if self._wanted(file)]
         data = [_described(file) for file in files[: self.limit]]
-        first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+        first, last = (data[0]["id"], data[-1]["id"]) if data else ("", "")
         return FileList(object="list", data=data, first_id=first, last_id=last, has_more=len(files) > self.limit)
 
     def _wanted(self, file: StoredFile) -> bool:

@@ -11,7 +11,7 @@ def metrics_routes(metrics: Metrics) -> APIRouter:
     """The route, over one registry."""
     router = APIRouter(tags=["metrics"])
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @router.get("/metrics", name="metrics", summary="Prometheus metrics", response_class=Response)
     async def page(request: Request) -> Response:
         """Plain text, or OpenMetrics 1.0 for whoever accepts it."""
         body, content_type = metrics.exposition(request.headers.get("accept", ""))

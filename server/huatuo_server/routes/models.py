@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Literal, NotRequired
 
 from fastapi import APIRouter
-from typing_extensions import TypedDict
 
-from huatuo_server.errors import ModelNotFound
+from huatuo_server.errors import ModelNotFound, NotReady
+from huatuo_server.families import SamplingDefaults
 from huatuo_server.images.identity import PREPARATION_VERSION
-from huatuo_server.pipeline import Service
+from huatuo_server.prompt import max_images, prompt_format
+from huatuo_server.protocol.model_object import Defaults, ModelList, ModelObject
+from huatuo_server.routes.error_responses import error_responses
 from huatuo_server.served_model import ServedModel
-
-
-class ModelObject(TypedDict):
-    """OpenAI's model, with what a client of ours wants to know.
-
-    created: when this server was built up, Unix time in seconds. max_model_len: tokens of prompt and answer together.
-    system_fingerprint: what answers carry. digest: of the checkpoint's files. preparation_version: another one prepares
-    some image to other pixels. versions: of the software, by name.
-    demo: only there for a demo checkpoint, and says what that is.
-    """
-
-    id: str
-    object: Literal["model"]
-    created: int
-    owned_by: str
-    max_model_len: int
-    max_images_per_request: int
-    system_fingerprint: str
-    digest: str
-    preparation_version: int
-    versions: dict[str, str]
-    demo: NotRequired[str]
-
-
-class ModelList(TypedDict):
-    """OpenAI's list."""
-
-    object: Literal["list"]
-    data: list[ModelObject]
+from huatuo_server.service import Service
 
 
 def models_routes(service: Service) -> APIRouter:
@@ -48,35 +21,57 @@ def models_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1/models", tags=["models"])
     created = int(time.time())
 
-    def described(model: ServedModel) -> ModelObject:
-        """The one model, as OpenAI describes one, and what a client must know of its limits."""
-        described = ModelObject(
-            id=service.model_name,
-            object="model",
-            created=created,
-            owned_by="huatuo-server",
-            max_model_len=model.engine.facts.max_model_len,
-            max_images_per_request=service.limits.max_images,
-            system_fingerprint=model.fingerprint,
-            digest=model.card.digest,
-            preparation_version=PREPARATION_VERSION,
-            versions=dict(model.versions),
-        )
-        if model.card.demo is not None:
-            described["demo"] = model.card.demo
-        return described
-
-    @router.get("", summary="The models served here")
+    @router.get("", summary="The models served here", responses=error_responses(NotReady))
     async def list_models() -> ModelList:
         """One; 503 until it is ready."""
-        return ModelList(object="list", data=[described(service.startup.require_ready())])
+        return ModelList(object="list", data=[model_object(service, service.startup.require_ready(), created)])
 
-    @router.get("/{model:path}", summary="One model")
+    @router.get("/{model:path}", summary="One model", responses=error_responses(NotReady, ModelNotFound))
     async def retrieve_model(model: str) -> ModelObject:
         """404 for any other name than the one that the list gives."""
         served = service.startup.require_ready()
         if model != service.model_name:
             raise ModelNotFound("This server serves another model: GET /v1/models names it.", param="model")
-        return described(served)
+        return model_object(service, served, created)
 
     return router
+
+
+def model_object(service: Service, model: ServedModel, created: int) -> ModelObject:
+    """The one model. created: Unix time in seconds."""
+    card, context = model.card, model.engine.facts.max_model_len
+    described = ModelObject(
+        id=service.model_name,
+        object="model",
+        created=created,
+        owned_by="huatuo-server",
+        family=card.family.name,
+        max_model_len=context,
+        max_images_per_request=service.limits.max_images,
+        max_images_in_context=max_images(card.tokenizer, card.tokens_per_image, context),
+        tokens_per_image=card.tokens_per_image,
+        image_side_pixels=card.family.picture.size_pixels,
+        vocab_size=card.vocab_size,
+        eos_token_ids=list(card.eos_token_ids),
+        defaults=_defaults(card.family.sampling),
+        prompt_format=prompt_format(),
+        system_fingerprint=model.fingerprint,
+        digest=card.digest,
+        tokenizer_digest=card.tokenizer_digest,
+        preparation_version=PREPARATION_VERSION,
+        versions=dict(model.versions),
+    )
+    if card.demo is not None:
+        described["demo"] = card.demo
+    return described
+
+
+def _defaults(sampling: SamplingDefaults) -> Defaults:
+    return Defaults(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        repetition_penalty=sampling.repetition_penalty,
+        max_tokens=sampling.max_tokens,
+        min_tokens=sampling.min_tokens,
+    )

@@ -14,13 +14,16 @@ from starlette.types import Scope, Send
 from typing_extensions import TypedDict
 
 from huatuo_server.admission.body import Body
+from huatuo_server.call import Call
 from huatuo_server.errors import ServerBusy
-from huatuo_server.pipeline import Call, Service, rendering
+from huatuo_server.pipeline import rendering
 from huatuo_server.protocol import sse
 from huatuo_server.protocol.provenance import ImageProvenance
 from huatuo_server.protocol.render_request import RenderRequestShape
+from huatuo_server.routes.error_responses import EXCHANGE, IMAGES, error_responses
 from huatuo_server.routes.exchange import Exchange, start
 from huatuo_server.routes.json_body import json_body
+from huatuo_server.service import Service
 
 PATH = "/v1/images/render"
 PIECE_BYTES = 256 * 1024
@@ -43,7 +46,8 @@ def render_routes(service: Service) -> APIRouter:
         PATH,
         summary="Show an image as the model sees it",
         response_model=Rendering,
-        openapi_extra=json_body(PATH, RenderRequestShape.model_json_schema),
+        responses={200: {"content": {"image/png": {}}}, **error_responses(*EXCHANGE, *IMAGES)},
+        openapi_extra=json_body(RenderRequestShape.model_json_schema),
     )
     async def render_image() -> Response:
         """A PNG in JSON or, for who accepts image/png, itself with its provenance in a header."""

