@@ -7,11 +7,25 @@ import logging
 import sys
 from types import ModuleType
 
-from benchmarks.accuracy import command_compare, command_judge, command_report, command_run, command_submit
+from benchmarks.accuracy import (
+    command_choices,
+    command_compare,
+    command_judge,
+    command_report,
+    command_run,
+    command_submit,
+)
 from benchmarks.accuracy.errors import AccuracyError
 from benchmarks.accuracy.printable import printable
 
-COMMANDS: tuple[ModuleType, ...] = (command_run, command_report, command_compare, command_judge, command_submit)
+COMMANDS: tuple[ModuleType, ...] = (
+    command_run,
+    command_choices,
+    command_report,
+    command_compare,
+    command_judge,
+    command_submit,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import NoReturn
 
 import httpx
 
 from benchmarks.accuracy.answer import Answer, Failure
 from benchmarks.accuracy.chat import Completion, Question, completion, failure, question
 from benchmarks.accuracy.errors import RunError
+from benchmarks.accuracy.insistence import Insistence
 from benchmarks.accuracy.item import Item
 from benchmarks.accuracy.patience import Patience, told
-from benchmarks.accuracy.reply import Kind, Reply, key_of, replied
+from benchmarks.accuracy.reply import Reply, key_of
 from benchmarks.accuracy.settings import Settings
 from benchmarks.accuracy.side_by_side import side_by_side
 
@@ -48,6 +45,7 @@ class Asking:
         self._model = model
         self._settings = settings
         self._patience = patience
+        self._insistence = Insistence(client, patience, self._check_penalty)
 
     async def answer(self, item: Item) -> Answer:
         """The model's, or the error of an item that the server will not answer.
@@ -55,28 +53,8 @@ class Asking:
         Raises RunError where the run should stop, DataError where a picture cannot be read.
         """
         asked = question(item, self._model, self._settings)
-        replies: Counter[Kind] = Counter()
-        while True:
-            began = time.monotonic()
-            reply = await replied(self._client, PATH, asked.body)
-            seconds = time.monotonic() - began
-            replies[reply.kind] += 1
-            wait_s = self._wait_s(item, reply, replies[reply.kind])
-            if wait_s is None:
-                return self._concluded(item, asked, reply, seconds)
-            await asyncio.sleep(wait_s)
-
-    def _wait_s(self, item: Item, reply: Reply, num_replies: int) -> float | None:
-        """Before it is asked again; None where the reply is the last one. num_replies: of this kind, for this item."""
-        if reply.failure is None:
-            return None
-        self._check_penalty(reply.failure)
-        if reply.kind == "refused":
-            return self._patience.refused(reply.failure, num_replies, reply.retry_after_s)
-        wait_s = self._patience.troubled(num_replies) if reply.kind in ("troubled", "unreachable") else None
-        if reply.kind == "stop" or (reply.kind == "unreachable" and wait_s is None):
-            self._stop(item, reply.failure)
-        return wait_s
+        reply, seconds = await self._insistence.reply(PATH, asked.body, item.id)
+        return self._concluded(item, asked, reply, seconds)
 
     def _check_penalty(self, failure: Failure) -> None:
         penalty = "repetition_penalty"
@@ -84,10 +62,6 @@ class Asking:
             raise RunError(
                 f"The server takes no {penalty}: {told(failure)}. --plain asks without it, and the run says so."
             )
-
-    def _stop(self, item: Item, failure: Failure) -> NoReturn:
-        hint = " The key is read from OPENAI_API_KEY." if failure.status in (401, 403) else ""
-        raise RunError(f"{self._client.base_url}: no answer to {item.id}: {told(failure)}.{hint}")
 
     def _concluded(self, item: Item, asked: Question, reply: Reply, seconds: float) -> Answer:
         found, error = self._found(reply)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,21 @@ class Completion:
 
 
 def question(item: Item, model: str, settings: Settings) -> Question:
-    """Reads the item's pictures; they stand before the text. Raises DataError as they do."""
+    """Of a chat. Raises DataError as `asked`."""
+    return asked(item, model, settings.fields())
+
+
+def asked(item: Item, model: str, fields: Mapping[str, Any]) -> Question:
+    """Reads the item's pictures; they stand before the text. fields: of the request, beside model and messages.
+
+    Raises DataError as the pictures do.
+    """
     text = prompt(item)
     pictures = [picture.read() for picture in item.pictures]
     parts = [{"type": "image_url", "image_url": {"url": data_url(picture)}} for picture in pictures]
     # A text alone is a plain string: there are servers that take no parts for a model without pictures.
     content: Any = [*parts, {"type": "text", "text": text}] if parts else text
-    body = {"model": model, "messages": [{"role": "user", "content": content}], **settings.fields()}
+    body = {"model": model, "messages": [{"role": "user", "content": content}], **fields}
     return Question(json.dumps(body).encode(), _digest(pictures, text))
 
 

@@ -19,7 +19,7 @@ from benchmarks.accuracy.picture_copy import copy
 from benchmarks.accuracy.proportion import Estimate
 from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.run_identity import asked, differing, identity
-from benchmarks.accuracy.score import SCORERS, Scorer
+from benchmarks.accuracy.score import SCORERS, TextScorer
 
 PAGE, RECORD, PICTURES = "comparison.md", "comparison.json", "pictures"
 
@@ -38,7 +38,7 @@ class Compared:
     runs: tuple[Run, Run]
     names: tuple[str, str]
     pairing: Pairing
-    paired: dict[Scorer, dict[str, Paired]]
+    paired: dict[TextScorer, dict[str, Paired]]
     flipped: Sequence[Pair]
 
 
@@ -103,7 +103,7 @@ def _table(compared: Compared) -> str:
     return table(head, rows, num_texts=2)
 
 
-def _row(name: str, scorer: Scorer, paired: Paired) -> list[str]:
+def _row(name: str, scorer: TextScorer, paired: Paired) -> list[str]:
     first, second = ((paired.both + only) / paired.n for only in (paired.only_first, paired.only_second))
     counts = [paired.both, paired.only_first, paired.only_second, paired.neither]
     shares = [f"{100 * first:.1f}", f"{100 * second:.1f}", _points(paired.difference)]
@@ -153,7 +153,7 @@ def _right(answer: Answer) -> str:
     return "none of the options" if answer.label is None else plain(answer.label)
 
 
-def _verdict(pair: Pair, scorer: Scorer, place: int) -> str:
+def _verdict(pair: Pair, scorer: TextScorer, place: int) -> str:
     found = pair.verdicts[scorer][place]
     return f"{scorer}: {found.outcome}" + (f", read {found.letter}" if found.letter else "")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.proportion import Estimate, mcnemar, paired_difference
 from benchmarks.accuracy.run_folder import Run
-from benchmarks.accuracy.score import SCORERS, Scorer, verdict
+from benchmarks.accuracy.score import SCORERS, TextScorer, verdict
 from benchmarks.accuracy.verdict import Verdict
 
 
@@ -19,9 +19,9 @@ class Pair:
 
     first: Answer
     second: Answer
-    verdicts: dict[Scorer, tuple[Verdict, Verdict]]
+    verdicts: dict[TextScorer, tuple[Verdict, Verdict]]
 
-    def is_right(self, scorer: Scorer) -> tuple[bool, bool]:
+    def is_right(self, scorer: TextScorer) -> tuple[bool, bool]:
         """The first, the second."""
         first, second = self.verdicts[scorer]
         return first.outcome == "right", second.outcome == "right"
@@ -87,7 +87,7 @@ def pairing(first: Run, second: Run) -> Pairing:
     return Pairing(pairs, num_other, len(before) - num_common, num_second - num_common)
 
 
-def by_dataset(pairs: Iterable[Pair], scorer: Scorer) -> dict[str, Paired]:
+def by_dataset(pairs: Iterable[Pair], scorer: TextScorer) -> dict[str, Paired]:
     """Of the data sets of which some right answer is known, in the order of the pairs."""
     counts: dict[str, Counter[tuple[bool, bool]]] = {}
     known = set()

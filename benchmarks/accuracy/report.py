@@ -22,6 +22,7 @@ from benchmarks.accuracy.run_folder import Run
 from benchmarks.accuracy.run_identity import asked, identity
 from benchmarks.accuracy.score import Score, Scores, scores
 from benchmarks.accuracy.tables import Reported
+from benchmarks.accuracy.weighing_journal import Weighings
 
 PAGE, RECORD = "report.md", "report.json"
 ACCURACY, SUBSETS = "accuracy", "omnimedvqa"
@@ -35,7 +36,8 @@ The runs' rows are the official scorer's. Cells that no source fills are empty."
 _SCORERS = """\
 *official* is the papers' scorer, with its defects: it reads the first lone letter from a to n, and knows capitals only.
 *crashed*: it finds no letter, and would end. *strict* is ours: it reads a letter where the answer says exactly one, and
-else none (*unparsed*); the papers have no such figures. *failed*: the server gave no answer."""
+else none (*unparsed*); the papers have no such figures. *failed*: the server gave no answer. *choices*, where the run
+was weighed: the most probable letter, by its log-probability after the same prompt; nothing is sampled, or read."""
 
 _JAMA = """\
 The means are over what was judged. *not judged*: answers that the judge gave no usable judgement of, or whose case has
@@ -63,7 +65,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _reported(run: Run, name: str) -> Reported:
-    found = scores(run.answers())
+    found = scores(run.answers(), Weighings(run.folder))
     if not found["official"].datasets and not found["official"].num_open:
         raise RunError(f"{run.folder}: has no answers")
     jama = jama_score.summary(run.folder)

@@ -16,10 +16,15 @@ from benchmarks.accuracy import official, strict
 from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.proportion import Estimate, mean, wilson
 from benchmarks.accuracy.verdict import Outcome, Verdict
+from benchmarks.accuracy.weighing import Weighing
 
-Scorer = Literal["official", "strict"]
+TextScorer = Literal["official", "strict"]
 
-SCORERS: tuple[Scorer, ...] = ("official", "strict")
+SCORERS: tuple[TextScorer, ...] = ("official", "strict")
+"""Those that read an answer's text."""
+
+Scorer = Literal["official", "strict", "choices"]
+"""choices: by the most probable letter, of the questions that were weighed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Scores:
         return [score for score in self.datasets.values() if score.num_labelled]
 
 
-def verdict(scorer: Scorer, answer: Answer) -> Verdict:
+def verdict(scorer: TextScorer, answer: Answer) -> Verdict:
     """What a scorer makes of an answer to a closed question."""
     if answer.error is not None:
         return Verdict("failed", None)
@@ -82,18 +87,18 @@ def verdict(scorer: Scorer, answer: Answer) -> Verdict:
     return strict.verdict(answer.text, answer.label, answer.options)
 
 
-def scores(answers: Iterable[Answer]) -> dict[Scorer, Scores]:
-    """Of all answers, which are read once and not kept."""
+def scores(answers: Iterable[Answer], weighings: Iterable[Weighing] = ()) -> dict[Scorer, Scores]:
+    """Of all answers and weighings, which are read once and not kept. No `choices` where nothing was weighed."""
     tallies: dict[Scorer, dict[str, dict[str, _Tally]]] = {scorer: {} for scorer in SCORERS}
     num_open = 0
     for answer in answers:
         if not answer.options:
             num_open += 1
             continue
-        for scorer, datasets in tallies.items():
-            tally = datasets.setdefault(answer.dataset, {}).setdefault(answer.subset, _Tally())
-            tally.num_labelled += answer.label is not None
-            tally.outcomes[verdict(scorer, answer).outcome] += 1
+        for scorer in SCORERS:
+            _count(tallies[scorer], answer, verdict(scorer, answer))
+    for weighing in weighings:
+        _count(tallies.setdefault("choices", {}), weighing, weighing.verdict)
     return {scorer: _scores(datasets, num_open) for scorer, datasets in tallies.items()}
 
 
@@ -108,6 +113,12 @@ def total(parts: Sequence[Score]) -> Score:
         num_crashed=sum(part.num_crashed for part in parts),
         num_failed=sum(part.num_failed for part in parts),
     )
+
+
+def _count(datasets: dict[str, dict[str, _Tally]], asked: Answer | Weighing, found: Verdict) -> None:
+    tally = datasets.setdefault(asked.dataset, {}).setdefault(asked.subset, _Tally())
+    tally.num_labelled += asked.label is not None
+    tally.outcomes[found.outcome] += 1
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from benchmarks.accuracy.markdown import plain, table
 from benchmarks.accuracy.proportion import Estimate, mean
 from benchmarks.accuracy.protocol import Difference
 from benchmarks.accuracy.published import DATASETS, RERUN, ROWS, VQA, Row
-from benchmarks.accuracy.score import SCORERS, Score, Scorer, Scores
+from benchmarks.accuracy.score import Score, Scorer, Scores
 
 UNKNOWN = "answers not public"
 """In place of an accuracy."""
@@ -72,11 +72,12 @@ def counts(run: Reported) -> str:
     head = ["data set", "scorer", "n", "accuracy, %", "right", "wrong", "unparsed", "crashed", "failed"]
     rows = []
     for dataset in run.scores["official"].datasets:
-        rows += [_counts(plain(dataset), scorer, run.scores[scorer].datasets[dataset]) for scorer in SCORERS]
-    rows += [_counts("all questions (micro)", scorer, run.scores[scorer].micro) for scorer in SCORERS]
+        told = ((scorer, found.datasets.get(dataset)) for scorer, found in run.scores.items())
+        rows += [_counts(plain(dataset), scorer, score) for scorer, score in told if score is not None]
+    rows += [_counts("all questions (micro)", scorer, found.micro) for scorer, found in run.scores.items()]
     empty = [""] * 5
-    for scorer in SCORERS:
-        rows.append(["mean of the data sets (macro)", scorer, "", percent(run.scores[scorer].macro), *empty])
+    for scorer, found in run.scores.items():
+        rows.append(["mean of the data sets (macro)", scorer, "", percent(found.macro), *empty])
     return table(head, rows, num_texts=2)
 
 

@@ -87,7 +87,7 @@ async def _main() -> None:
     huatuo_vllm.register()
     checkpoint = Checkpoint.open(golden.CHECKPOINT)
     tokenizer = Tokenizer.load(golden.CHECKPOINT)
-    card = ModelCard(checkpoint.family, tokenizer, checkpoint.eos_token_ids, checkpoint.tokens_per_image, 0, digest="")
+    card = ModelCard(checkpoint.family, tokenizer, checkpoint.eos_token_ids, checkpoint.tokens_per_image, 0, "", "")
     placeholder = image_token_id(checkpoint, tokenizer)
     overrides = {"image_token_index": placeholder, "huatuo_text_placeholder": False}
     vllm_renderer = renderer(golden.CHECKPOINT, mm_processor_cache_gb=0, hf_overrides=overrides)

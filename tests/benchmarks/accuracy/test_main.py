@@ -10,13 +10,14 @@ from benchmarks.accuracy import __main__, command_submit
 from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.errors import RunError
 
-COMMANDS = ("run", "report", "compare", "judge", "submit")
+COMMANDS = ("run", "choices", "report", "compare", "judge", "submit")
 
 
 def given(command: str, folder: Path) -> list[str]:
     """The command with all that it needs, over what is not there."""
     flags = {
         "run": ["--data", f"bundle={folder}", "--out", str(folder / "run")],
+        "choices": [str(folder)],
         "report": [str(folder), "--out", str(folder / "out")],
         "compare": [str(folder), str(folder), "--out", str(folder / "out")],
         "judge": [str(folder), "--judge-base-url", "http://127.0.0.1:1/v1", "--judge-model", "some"],
