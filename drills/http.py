@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 CHAT = "/v1/chat/completions"
+CHOICES = "/v1/chat/choices"
+RESPONSES = "/v1/responses"
 RENDER = "/v1/images/render"
 FILES = "/v1/files"
 LIMIT_S = 60.0

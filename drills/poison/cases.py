@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,17 @@ from hypothesis.strategies import SearchStrategy
 from schemathesis import Case as AnyCase
 from schemathesis import GenerationMode
 
-from drills.http import CHAT
+from drills.http import CHAT, CHOICES, RESPONSES
 from drills.question import part, picture
 
 ANSWER_TOKENS = 8
 
+ASKING = frozenset({CHAT, CHOICES, RESPONSES})
+"""Paths behind which the engine is."""
+
 Case = AnyCase[Any]
+Fields = dict[str, Any]
+Parts = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ def made(url: str, model: str, number: int) -> list[Poison]:
     for operation in _operations(schema):
         chat = operation.path == CHAT
         for kind, case in _cases(operation, NUM_CHAT if chat else NUM_OTHERS, number):
-            for how, one in _variants(case, model) if chat else [("", case)]:
+            for how, one in _variants(case, model) if operation.path in ASKING else [("", case)]:
                 request = _prepared(one, url)
                 if request is not None:
                     name = " ".join(filter(None, (operation.method.upper(), operation.path, kind, how)))
@@ -90,29 +95,51 @@ def _variants(case: Case, model: str) -> Iterator[tuple[str, Case]]:
     if isinstance(case.body, dict):
         for how, images in (("mended", []), ("mended, with an image", [part(picture("tiny_5x7.png"))])):
             mended = case.derive()
-            mended.body = _mended(case.body, model, images)
+            mended.body = {**case.body, "model": model, **MENDED[case.operation.path](case.body, images)}
             yield how, mended
 
 
-def _mended(body: dict[str, Any], model: str, images: list[dict[str, Any]]) -> dict[str, Any]:
-    """The served model, a question at the end, few tokens: random fields seldom make a conversation that has one."""
-    talk = [one for one in body["messages"] if _is_question(one)] if isinstance(body.get("messages"), list) else []
-    last = {"role": "user", "content": [*images, {"type": "text", "text": "And now?"}]}
-    few = {"max_tokens": ANSWER_TOKENS, "max_completion_tokens": None, "n": None}
+def _mended_chat(body: Fields, images: Parts) -> Fields:
+    """A question at the end, few tokens: random fields seldom make a conversation that has one."""
+    few: Fields = {"max_tokens": ANSWER_TOKENS, "max_completion_tokens": None, "n": None}
     wanted = body.get("min_tokens")
     if isinstance(wanted, int) and wanted > ANSWER_TOKENS:
         few["min_tokens"] = ANSWER_TOKENS
-    return {**body, **few, "model": model, "messages": [*talk, last]}
+    return {**few, "messages": _talk(body, images)}
+
+
+def _mended_choices(body: Fields, images: Parts) -> Fields:
+    return {"messages": _talk(body, images), "choices": ["yes", "no"]}
+
+
+def _mended_responses(_body: Fields, images: Parts) -> Fields:
+    pictures = [{"type": "input_image", "image_url": image["image_url"]["url"]} for image in images]
+    content = [*pictures, {"type": "input_text", "text": "And now?"}]
+    return {"input": [{"role": "user", "content": content}], "max_output_tokens": ANSWER_TOKENS}
+
+
+def _talk(body: Fields, images: Parts) -> list[Any]:
+    talk = [one for one in body["messages"] if _is_question(one)] if isinstance(body.get("messages"), list) else []
+    return [*talk, {"role": "user", "content": [*images, {"type": "text", "text": "And now?"}]}]
 
 
 def _is_question(message: Any) -> bool:
     return isinstance(message, dict) and message.get("role") == "user" and isinstance(message.get("content"), str)
 
 
+MENDED: dict[str, Callable[[Fields, Parts], Fields]] = {
+    CHAT: _mended_chat,
+    CHOICES: _mended_choices,
+    RESPONSES: _mended_responses,
+}
+
+
 def _prepared(case: Case, url: str) -> requests.PreparedRequest | None:
     """None where no client could send it: a header or an address that HTTP has no way to write."""
     try:
         kwargs = case.as_transport_kwargs(base_url=url)
+        # A client that gives too little time gets the 504 that it asks for.
+        kwargs["headers"].pop("X-Request-Timeout", None)
         return requests.Request(**{name: kwargs[name] for name in kwargs.keys() & REQUEST_FIELDS}).prepare()
     except (requests.RequestException, ValueError):
         return None

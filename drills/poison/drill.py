@@ -41,6 +41,10 @@ CHANGING = re.compile(rb'"(id|created|prompt_tokens_details)":\s?("[^"]*"|\d+|\{
 """Of an answer: its name, its time, and what the prefix cache held."""
 
 
+ENDING = re.compile(rb'data: (\[DONE\]|\{.*"type":"response\.(completed|incomplete)")')
+"""The last line of a stream that came to its end: chat's, or that of Responses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fate:
     """wrong: what was promised and did not come; empty where all is well. reached: an answer came from the engine."""
@@ -108,7 +112,7 @@ def _sent(poison: Poison) -> Fate:
     except requests.RequestException as error:
         return Fate(poison, 0, f"no answer: {type(error).__name__}", False, time.monotonic() - began)
     seconds = time.monotonic() - began
-    reached = answer.status_code == 200 and poison.request.path_url == CHAT
+    reached = answer.status_code == 200 and poison.request.path_url in cases.ASKING
     return Fate(poison, answer.status_code, _wrong(answer), reached, seconds)
 
 
@@ -119,7 +123,7 @@ def _wrong(answer: requests.Response) -> str:
         return f"{answer.status_code} without an error body: {answer.text}"
     if answer.headers.get("Content-Type", "").startswith("text/event-stream"):
         last = answer.content.rstrip().rpartition(b"\n")[2]
-        return "" if last == b"data: [DONE]" else f"a stream that ended in {last.decode()}"
+        return "" if ENDING.match(last) else f"a stream that ended in {last.decode()}"
     return ""
 
 
