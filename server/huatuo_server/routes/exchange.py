@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from huatuo_server.admission.body import Body
 from huatuo_server.call import Call
 from huatuo_server.errors import DeadlineExceeded, RequestError, TryLater
-from huatuo_server.pipeline import put_on_record
+from huatuo_server.record import put_on_record
 from huatuo_server.routes.body import read_body
 from huatuo_server.routes.deadline import timeout_s
 from huatuo_server.routes.hangup import ClientHungUp, until_hangup
@@ -135,6 +135,17 @@ class Exchange(Response):
                 "finish_reason": call.finish_reason,
             }
         )
+
+
+class EngineExchange(Exchange):
+    """One whose answer the engine makes."""
+
+    def admit(self, call: Call) -> None:
+        self.service.startup.require_ready()
+        self.service.queue.check(call.flow)
+
+    async def record(self, call: Call) -> None:
+        """Later: with its images, and before the engine."""
 
 
 def start(call: Call, media_type: str, headers: Mapping[str, str]) -> Message:
