@@ -108,6 +108,15 @@ def test_an_answer_obeys_its_schema(real_server: RealServer, schema: dict[str, A
     jsonschema.validate(json.loads(text_of(deltas)), schema)
 
 
+def test_a_property_has_the_name_that_the_schema_gives(real_server: RealServer) -> None:
+    """Though sentencepiece would read a blank in it."""
+    schema = {"type": "object", "properties": {"T2▁FLAIR": {"type": "null"}}, "required": ["T2▁FLAIR"]}
+
+    deltas = generate(real_server, by_schema({**schema, "additionalProperties": False}))
+
+    assert text_of(deltas) == '{"T2▁FLAIR":null}'
+
+
 def test_a_schema_holds_with_every_other_way_of_choosing(real_server: RealServer) -> None:
     """What is forbidden stays so, however much a bias wants it; log-probabilities are numbers that JSON can write."""
     sampling = by_schema(
@@ -134,10 +143,20 @@ def test_any_json_object(real_server: RealServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "choices", [("Yes", "No"), ("左侧气胸", "正常 🙂"), ("Yes", "Yes, probably", "Yes, probably not"), ("A",)]
+    "choices",
+    [
+        ("Yes", "No"),
+        ("左侧气胸", "正常 🙂"),
+        ("Yes", "Yes, probably", "Yes, probably not"),
+        ("A",),
+        ("a▁b",),
+        ("<unk>", "▁"),
+        ("<|endoftext|>",),
+        ("<|im_start|>", "<|System|>"),
+    ],
 )
 def test_an_answer_is_one_of_the_choices(real_server: RealServer, choices: tuple[str, ...]) -> None:
-    """Also where one begins as another does, and where a character is several tokens."""
+    """Also where one begins as another does, is of several tokens a character, or has the name of a special token."""
     structured = StructuredOutput(choices=choices)
     answers = []
     for seed in range(4):

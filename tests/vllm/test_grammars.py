@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,11 +13,17 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 
 import torch
 from llguidance import LLTokenizer
+from vllm import SamplingParams
+from vllm.config import StructuredOutputsConfig
+from vllm.sampling_params import StructuredOutputsParams
+from vllm.tokenizers import get_tokenizer
+from vllm.v1.structured_output import backend_guidance
 from vllm.v1.structured_output.backend_guidance import GuidanceBackend, GuidanceGrammar
 from vllm.v1.structured_output.backend_types import StructuredOutputOptions
 
 import huatuo_vllm
 from huatuo_vllm import embedded, grammars
+from tests import golden
 
 BYTES = LLTokenizer("byte")
 SECRET = "Wilhelmine"
@@ -33,6 +40,8 @@ def mended(monkeypatch: pytest.MonkeyPatch) -> None:
         (GuidanceGrammar, "check_error"),
         (GuidanceGrammar, "accept_tokens"),
         (GuidanceBackend, "compile_grammar"),
+        (GuidanceBackend, "__post_init__"),
+        (backend_guidance, "validate_guidance_grammar"),
     ):
         monkeypatch.setattr(kind, name, getattr(kind, name))
     log = logging.getLogger(grammars.SCHEDULER_LOGGER)
@@ -107,6 +116,38 @@ def test_a_grammar_that_cannot_begin_is_an_error_without_its_text(
         first_step()
 
     assert SECRET not in caplog.text + "".join(capfd.readouterr())
+
+
+class Panic(BaseException):
+    """As a Rust extension's, which is no Exception."""
+
+
+@pytest.mark.parametrize("error", [Panic(SECRET), ValueError(SECRET)], ids=["panic", "error"])
+def test_what_llguidance_raises_is_its_requests_error_without_its_text(error: BaseException) -> None:
+    """vLLM logs it, and ends the engine by what is no Exception."""
+
+    def failing(_backend: Any) -> None:
+        raise error
+
+    with pytest.raises(ValueError, match=f"^{grammars.FAILED}$") as raised:
+        grammars._whole(failing)(None)
+
+    assert raised.value.__suppress_context__
+
+
+@pytest.mark.usefixtures("mended")
+def test_no_grammar_is_tried_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM's look at a request leaves the server's own trial of its schema the only one."""
+    monkeypatch.setattr(backend_guidance, "serialize_guidance_grammar", lambda *_: pytest.fail("was tried"))
+    wanted = SamplingParams(structured_outputs=StructuredOutputsParams(json='{"type":"object"}'))
+    config = StructuredOutputsConfig(backend="guidance")
+
+    wanted._validate_structured_outputs(
+        SimpleNamespace(is_diffusion=False), config, get_tokenizer(str(golden.CHECKPOINT))
+    )
+
+    assert wanted.structured_outputs is not None
+    assert wanted.structured_outputs._backend == "guidance"
 
 
 @pytest.mark.usefixtures("mended")

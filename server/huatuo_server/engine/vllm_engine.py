@@ -52,8 +52,11 @@ STOPPED = "The engine has been stopped."
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path (unix(7)); vLLM appends a slash and a UUID of 36 to its folder's."""
 
-SEED_FOR_MINUS_ONE = -(2**63)
-"""As repeatable a seed as any other, where a client's -1 would be none to vLLM."""
+LEAST_TEMPERATURE = 0.01
+"""Of vLLM's sampler; what lies between this and 0 it takes for this."""
+
+SEED_FOR_MINUS_ONE = -(2**63) + 0x9E3779B9
+"""As repeatable a seed as any other, where a client's -1 would be none to vLLM; on a CPU only its low half counts."""
 
 _QUIET = {
     # Nothing leaves the machine: no usage statistics, no look-ups for a checkpoint that is a folder by now.
@@ -279,7 +282,7 @@ class VllmEngine:
         return SamplingParams(
             max_tokens=sampling.max_tokens,
             min_tokens=min(sampling.min_tokens, sampling.max_tokens),
-            temperature=sampling.temperature,
+            temperature=_temperature(sampling.temperature),
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             min_p=sampling.min_p,
@@ -392,6 +395,11 @@ def _overrides(checkpoint: Checkpoint, image_token_id: int) -> dict[str, Any]:
         return overrides | {"architectures": ["HuatuoLlavaForConditionalGeneration"]}
     # Our prompts are token ids; text that spells LLaVA's "<image>" must stay text.
     return overrides | {"huatuo_text_placeholder": False}
+
+
+def _temperature(temperature: float) -> float:
+    """What vLLM would make of it with a warning for each request."""
+    return max(temperature, LEAST_TEMPERATURE) if temperature else 0.0
 
 
 def _structured(wanted: StructuredOutput | None) -> Any:
