@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import struct
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from huatuo_server.detokenizer import TextDecoder
 from huatuo_server.engine.base import FinishReason, TokenDelta
 from huatuo_server.errors import EngineRequestError
 from huatuo_server.stop_strings import StopStrings
 
+_TOP: Final = struct.Struct("<id")
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
     """How probable a token was: natural logarithms, of the model's raw logits.
 
-    top: the most probable tokens, the best one first, as many as were asked for; the token itself need not be there.
+    packed_top: `top`, in an eighth of the memory, since a client that reads slowly has thousands of them held for it.
     at_head: it stands where the text loses a leading space.
     """
 
     token_id: int
     logprob: float
-    top: tuple[tuple[int, float], ...] = ()
+    packed_top: bytes = b""
     at_head: bool = False
+
+    @classmethod
+    def of(
+        cls, token_id: int, logprob: float, top: Iterable[tuple[int, float]] = (), *, at_head: bool = False
+    ) -> TokenLogprob:
+        """top: ids and log-probabilities."""
+        return cls(token_id, logprob, b"".join([_TOP.pack(*one) for one in top]), at_head)
+
+    @property
+    def top(self) -> tuple[tuple[int, float], ...]:
+        """The most probable tokens, best first, as many as were asked for; the token itself need not be there."""
+        return tuple(_TOP.iter_unpack(self.packed_top))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,7 @@ class AnswerText:
 
     def _logprob(self, token_id: int, logprobs: Mapping[int, float], num_top: int) -> TokenLogprob:
         best = sorted(logprobs.items(), key=lambda one: one[1], reverse=True)
-        return TokenLogprob(token_id, logprobs[token_id], tuple(best[:num_top]), self._decoder.at_head)
+        return TokenLogprob.of(token_id, logprobs[token_id], best[:num_top], at_head=self._decoder.at_head)
 
     def _take(self, text: str) -> tuple[str, bool]:
         """More of the text; what is certain of it, and whether a stop string ends it."""

@@ -7,6 +7,7 @@ decoder here has given the text of transformers' `decode(all ids, skip_special_t
 from __future__ import annotations
 
 import codecs
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Protocol
@@ -51,7 +52,7 @@ class ByteLevelDecoder:
         self._pieces = pieces
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         self._num_chars = 0
-        self._begins: list[int] = []
+        self._begins = array("I")
 
     @property
     def begins(self) -> Sequence[int]:
@@ -98,7 +99,7 @@ class BytePieceDecoder:
         self._run = bytearray()
         self._places: list[int] = []
         self._num_chars = 0
-        self._begins: list[int] = []
+        self._begins = array("I")
 
     @property
     def begins(self) -> Sequence[int]:
@@ -138,7 +139,7 @@ class BytePieceDecoder:
         kept = text.removeprefix(" ") if self._strips else text
         dropped = len(text) - len(kept)
         self._strips = self._strips and not text
-        self._begins += (self._num_chars + max(0, begin - dropped) for begin in begins)
+        self._begins.extend(self._num_chars + max(0, begin - dropped) for begin in begins)
         self._num_chars += len(kept)
         return kept
 

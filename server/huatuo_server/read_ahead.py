@@ -15,8 +15,8 @@ async def read_ahead(*sources: AsyncGenerator[Item, None]) -> AsyncGenerator[Ite
     """The items of all generators as they come, and in the end what one of them raised. Closed early, it closes them.
 
     The engine must not wait for a client: one that does not read would keep its place in the engine from others.
-    What is held is bounded by what the generators give, for an answer its `max_tokens`. Where one raises, the others
-    are closed, and what came before is still given.
+    What is held is bounded by what the generators give, for an answer its `max_tokens`: 0.2 KB a token, and with 20
+    log-probabilities each 0.6. Where one raises, the others are closed, and what came before is still given.
     """
     held: deque[Item] = deque()
     changed = asyncio.Event()

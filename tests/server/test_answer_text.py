@@ -150,8 +150,8 @@ def test_log_probabilities_are_the_chosen_tokens_and_the_best_ones() -> None:
     (piece,) = collected(Source(TokenDelta(ids("ab"), "length", steps)), Ending(num_logprobs=2))
 
     assert piece.logprobs == (
-        TokenLogprob(97, -0.5, ((98, -0.1), (97, -0.5))),
-        TokenLogprob(98, -3.0, ((97, -0.2), (99, -0.3))),
+        TokenLogprob.of(97, -0.5, ((98, -0.1), (97, -0.5))),
+        TokenLogprob.of(98, -3.0, ((97, -0.2), (99, -0.3))),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
 from huatuo_server.answer_text import ChoicePiece, Piece
+from huatuo_server.engine.base import FinishReason
 from huatuo_server.errors import EngineRequestError
 from huatuo_server.protocol.chat_response import (
     AssistantMessage,
@@ -15,8 +17,8 @@ from huatuo_server.protocol.chat_response import (
     ChoiceLogprobs,
     ChunkChoice,
     Delta,
-    FinishReason,
 )
+from huatuo_server.protocol.written_list import WrittenList
 from huatuo_server.responses.heading import Heading
 from huatuo_server.responses.token_logprobs import content_logprobs
 
@@ -69,7 +71,7 @@ def _first_chunk(heading: Heading, index: int, *, whole: bool) -> ChatCompletion
 def _piece_chunk(heading: Heading, index: int, piece: Piece, *, last: bool) -> ChatCompletionChunk:
     choice = _choice(index, Delta(content=piece.text) if piece.text else Delta(), piece.finish_reason)
     if piece.logprobs:
-        choice["logprobs"] = _logprobs(heading, [piece])
+        choice["logprobs"] = _logprobs(WrittenList(_items(heading, piece)))
     if heading.return_token_ids:
         choice["token_ids"] = list(piece.token_ids)
     chunk = _chunk(heading, [choice])
@@ -92,14 +94,31 @@ def _extend(answer: ChatCompletion | ChatCompletionChunk, heading: Heading) -> N
         answer["demo"] = heading.demo
 
 
+@dataclass(slots=True)
+class _Received:
+    """What has come of a choice so far; its log-probabilities are written at once, which leaves nothing to its end."""
+
+    texts: list[str] = field(default_factory=list)
+    token_ids: list[int] = field(default_factory=list)
+    logprobs: WrittenList = field(default_factory=WrittenList)
+    num_cached_tokens: int = 0
+    finish_reason: FinishReason | None = None
+
+    def add(self, piece: Piece, heading: Heading) -> None:
+        self.texts.append(piece.text)
+        self.token_ids += piece.token_ids
+        self.logprobs.extend(_items(heading, piece))
+        self.num_cached_tokens = max(self.num_cached_tokens, piece.num_cached_tokens)
+        self.finish_reason = piece.finish_reason
+
+
 async def completion(pieces: AsyncGenerator[ChoicePiece, None], heading: Heading) -> ChatCompletion:
     """The whole answer at once."""
-    received: list[list[Piece]] = [[] for _ in range(heading.n)]
+    received = [_Received() for _ in range(heading.n)]
     async with aclosing(pieces):
         async for index, piece in pieces:
-            received[index].append(piece)
-    everything = [piece for one in received for piece in one]
-    num_tokens = sum(len(piece.token_ids) for piece in everything)
+            received[index].add(piece, heading)
+    num_tokens = sum(len(one.token_ids) for one in received)
     answer = ChatCompletion(
         id=heading.id,
         object="chat.completion",
@@ -107,7 +126,7 @@ async def completion(pieces: AsyncGenerator[ChoicePiece, None], heading: Heading
         model=heading.model,
         system_fingerprint=heading.system_fingerprint,
         choices=[_whole_choice(heading, index, one) for index, one in enumerate(received)],
-        usage=heading.usage(num_tokens, max((piece.num_cached_tokens for piece in everything), default=0)),
+        usage=heading.usage(num_tokens, max(one.num_cached_tokens for one in received)),
         images=[],
         ignored_fields=[],
     )
@@ -117,24 +136,23 @@ async def completion(pieces: AsyncGenerator[ChoicePiece, None], heading: Heading
     return answer
 
 
-def _whole_choice(heading: Heading, index: int, pieces: Sequence[Piece]) -> Choice:
-    finish_reason = pieces[-1].finish_reason if pieces else None
-    if finish_reason is None:
+def _whole_choice(heading: Heading, index: int, received: _Received) -> Choice:
+    if received.finish_reason is None:
         raise EngineRequestError("The engine ended the answer without a reason.")
-    text = "".join(piece.text for piece in pieces)
     choice = Choice(
         index=index,
-        message=AssistantMessage(role="assistant", content=text, refusal=None),
-        logprobs=_logprobs(heading, pieces),
-        finish_reason=finish_reason,
+        message=AssistantMessage(role="assistant", content="".join(received.texts), refusal=None),
+        logprobs=None if heading.tokenizer is None else _logprobs(received.logprobs),
+        finish_reason=received.finish_reason,
     )
     if heading.return_token_ids:
-        choice["token_ids"] = [token_id for piece in pieces for token_id in piece.token_ids]
+        choice["token_ids"] = received.token_ids
     return choice
 
 
-def _logprobs(heading: Heading, pieces: Sequence[Piece]) -> ChoiceLogprobs | None:
-    if heading.tokenizer is None:
-        return None
-    logprobs = [one for piece in pieces for one in piece.logprobs]
-    return ChoiceLogprobs(content=content_logprobs(logprobs, heading.tokenizer), refusal=None)
+def _items(heading: Heading, piece: Piece) -> Iterator[bytes]:
+    return iter(()) if heading.tokenizer is None else content_logprobs(piece.logprobs, heading.tokenizer)
+
+
+def _logprobs(content: WrittenList) -> ChoiceLogprobs:
+    return ChoiceLogprobs(content=content, refusal=None)

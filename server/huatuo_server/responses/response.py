@@ -7,21 +7,19 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from huatuo_server.answer_text import ChoicePiece, Piece, TokenLogprob
+from huatuo_server.answer_text import ChoicePiece, Piece
 from huatuo_server.engine.base import FinishReason
 from huatuo_server.errors import EngineRequestError
 from huatuo_server.families import SamplingDefaults
-from huatuo_server.protocol import chat_response
 from huatuo_server.protocol.responses_object import (
-    OutputLogprob,
     OutputMessage,
     OutputText,
-    OutputTopLogprob,
     ResponseObject,
     ResponseUsage,
     Status,
 )
 from huatuo_server.protocol.responses_request import ResponsesRequest
+from huatuo_server.protocol.written_list import WrittenList
 from huatuo_server.responses.heading import Heading
 from huatuo_server.responses.token_logprobs import content_logprobs
 
@@ -101,15 +99,15 @@ class Answer:
     """What has come of it so far."""
 
     texts: list[str] = field(default_factory=list)
-    logprobs: list[OutputLogprob] = field(default_factory=list)
+    logprobs: WrittenList = field(default_factory=WrittenList)
     num_tokens: int = 0
     num_cached_tokens: int = 0
     finish_reason: FinishReason | None = None
 
-    def add(self, piece: Piece, logprobs: Sequence[OutputLogprob]) -> None:
+    def add(self, piece: Piece, logprobs: Sequence[bytes]) -> None:
         """The next piece, and its logprobs as they are written."""
         self.texts.append(piece.text)
-        self.logprobs += logprobs
+        self.logprobs.extend(logprobs)
         self.num_tokens += len(piece.token_ids)
         self.num_cached_tokens = max(self.num_cached_tokens, piece.num_cached_tokens)
         self.finish_reason = piece.finish_reason
@@ -137,19 +135,10 @@ class Answer:
         )
 
 
-def output_logprobs(heading: ResponseHeading, logprobs: Sequence[TokenLogprob]) -> list[OutputLogprob]:
+def output_logprobs(heading: ResponseHeading, piece: Piece) -> list[bytes]:
     """As in a chat completion, but that a token without text has no bytes instead of null. Empty unless asked for."""
     tokenizer = heading.heading.tokenizer
-    if tokenizer is None:
-        return []
-    return [
-        OutputLogprob(**_top_logprob(one), top_logprobs=[_top_logprob(top) for top in one["top_logprobs"]])
-        for one in content_logprobs(logprobs, tokenizer)
-    ]
-
-
-def _top_logprob(one: chat_response.TopLogprob) -> OutputTopLogprob:
-    return OutputTopLogprob(token=one["token"], logprob=one["logprob"], bytes=one["bytes"] or [])
+    return [] if tokenizer is None else list(content_logprobs(piece.logprobs, tokenizer, no_text="[]"))
 
 
 def ended(heading: ResponseHeading, answer: Answer) -> ResponseObject:
@@ -175,5 +164,5 @@ async def response(pieces: AsyncGenerator[ChoicePiece, None], heading: ResponseH
     answer = Answer()
     async with aclosing(pieces):
         async for _, piece in pieces:
-            answer.add(piece, output_logprobs(heading, piece.logprobs))
+            answer.add(piece, output_logprobs(heading, piece))
     return ended(heading, answer)

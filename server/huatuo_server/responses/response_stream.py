@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import count
 
@@ -20,7 +20,8 @@ from huatuo_server.protocol.responses_events import (
     TextDeltaEvent,
     TextDoneEvent,
 )
-from huatuo_server.protocol.responses_object import OutputLogprob, OutputMessage, OutputText, ResponseObject
+from huatuo_server.protocol.responses_object import OutputMessage, OutputText, ResponseObject
+from huatuo_server.protocol.written_list import WrittenList
 from huatuo_server.responses.response import Answer, ResponseHeading, ended, output_logprobs
 
 
@@ -44,7 +45,7 @@ class ResponseStream:
         begun = False
         async with aclosing(self._pieces):
             async for _, piece in self._pieces:
-                logprobs = output_logprobs(self._heading, piece.logprobs)
+                logprobs = output_logprobs(self._heading, piece)
                 self._answer.add(piece, logprobs)
                 if not begun:
                     begun = True
@@ -104,13 +105,13 @@ class ResponseStream:
             sequence_number=next(self._numbers),
         )
 
-    def _delta(self, text: str, logprobs: list[OutputLogprob]) -> TextDeltaEvent:
+    def _delta(self, text: str, logprobs: Sequence[bytes]) -> TextDeltaEvent:
         return TextDeltaEvent(
             type="response.output_text.delta",
             item_id=self._heading.message_id,
             output_index=0,
             content_index=0,
             delta=text,
-            logprobs=logprobs,
+            logprobs=WrittenList(logprobs),
             sequence_number=next(self._numbers),
         )
