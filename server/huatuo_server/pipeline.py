@@ -56,11 +56,11 @@ from huatuo_server.service import Service
 
 Request = TypeVar("Request")
 
-SCHEMA = re.compile(rb'"(json_schema|structured_outputs)"')
-"""How a body shows that it may hold one."""
+SLOW = re.compile(rb'"(json_schema|structured_outputs)"|\\u')
+"""How a body shows that it may hold a schema, whose trial takes milliseconds; any name may be escaped."""
 
-SHORT_BYTES = 1024 * 1024
-"""Of a body that is searched for that; a longer one is taken to hold one."""
+SHORT_BYTES = 16 * 1024
+"""A longer body may take as long without one."""
 
 
 async def answer(
@@ -76,10 +76,10 @@ async def answer(
 
 
 async def _read(parse: Callable[..., Request], service: Service, model: ServedModel, body: Body) -> Request:
-    """The request in a body; off the event loop where it holds a schema, which takes up to 17 ms to be tried."""
+    """The request in a body; read off the event loop where that takes more than a thread costs."""
     taken, limits = body.take(), service.limits
     known = {"max_images": limits.max_images, "vocab_size": model.card.vocab_size, "strict": limits.strict}
-    if len(taken) > SHORT_BYTES or SCHEMA.search(taken):
+    if len(taken) > SHORT_BYTES or SLOW.search(taken):
         return await asyncio.to_thread(parse, taken, **known)
     return parse(taken, **known)
 
@@ -93,7 +93,7 @@ async def _asked(
     prompted = await prompt_of(service, model, request.messages, body, call)
     sampling, clamped_to = sampling_for(request, model.card.family.sampling, prompted.room)
     call.use.tokens(prompted.room.prompt + request.n * sampling.max_tokens)
-    await put_on_record(service, call, model, prompted.sha256, parameters_on_record(sampling))
+    await put_on_record(service, call, model, prompted.sha256, parameters_on_record(sampling, request.n))
     await place.enter(prompted.room.prompt, sampling.max_tokens, call.deadline, num_seqs=request.n)
     call.entered, call.prompt_tokens = True, prompted.room.prompt
     pieces = read_ahead(*choices(service, model, request, prompted, sampling, call, place))
@@ -178,12 +178,13 @@ async def shown(service: Service, model: ServedModel, body: Body, call: Call) ->
     _require_model(request.model, service.model_name)
     prompted = await prompt_of(service, model, request.messages, body, call)
     sampling, clamped_to = sampling_for(request, card.family.sampling, prompted.room)
-    await put_on_record(service, call, model, prompted.sha256, parameters_on_record(sampling))
+    await put_on_record(service, call, model, prompted.sha256, parameters_on_record(sampling, request.n))
     heading = _chat_heading(service, model, request, prompted, call, clamped_to)
     pieces = prompt_pieces(request.messages)
-    return await asyncio.to_thread(
-        chat_rendering, request, heading, prompted.prompt, pieces, prompted.room, sampling, card
-    )
+    async with service.showing:
+        return await asyncio.to_thread(
+            chat_rendering, request, heading, prompted.prompt, pieces, prompted.room, sampling, card
+        )
 
 
 async def tokenized(service: Service, model: ServedModel, body: Body, call: Call) -> Tokenization:
@@ -195,12 +196,13 @@ async def tokenized(service: Service, model: ServedModel, body: Body, call: Call
     request = parse_tokenize_request(body.take(), max_images=limits.max_images, strict=limits.strict)
     _require_model(request.model, service.model_name)
     body.release()
-    if request.prompt is None:
-        await refuse_endless([message.text for message in request.messages], "messages", model)
-    else:
-        await refuse_endless([request.prompt], "prompt", model)
-    pieces = prompt_pieces(request.messages) if request.prompt is None else (request.prompt,)
-    return await asyncio.to_thread(tokenization, request, pieces, model.card, model.engine.facts.max_model_len)
+    async with service.showing:
+        if request.prompt is None:
+            await refuse_endless([message.text for message in request.messages], "messages", model)
+        else:
+            await refuse_endless([request.prompt], "prompt", model)
+        pieces = prompt_pieces(request.messages) if request.prompt is None else (request.prompt,)
+        return await asyncio.to_thread(tokenization, request, pieces, model.card, model.engine.facts.max_model_len)
 
 
 def _require_model(wanted: str, name: str) -> None:

@@ -17,6 +17,9 @@ from huatuo_server.tokenizer import Tokenizer
 MAX_CHARS_PER_TOKEN = 256
 """No piece of the vocabularies that we serve spells more; the longest of Qwen2's are runs of 128 blanks."""
 
+SMALLEST_TOP_P = 1e-9
+"""What a top_p of 0 becomes, which vLLM refuses: the likeliest token alone, since any is likelier than this."""
+
 PIECE_CHARS = 16 * 1024
 """Text of at most so many characters is not worth a look before it is made into tokens."""
 
@@ -89,7 +92,7 @@ def sampling_for(request: ChatRequest, defaults: SamplingDefaults, room: Room) -
     sampling = Sampling(
         max_tokens=max_tokens,
         temperature=_or(request.temperature, defaults.temperature),
-        top_p=_or(request.top_p, defaults.top_p),
+        top_p=max(_or(request.top_p, defaults.top_p), SMALLEST_TOP_P),
         top_k=_or(request.top_k, defaults.top_k),
         min_p=_or(request.min_p, 0.0),
         repetition_penalty=_or(request.repetition_penalty, defaults.repetition_penalty),
@@ -114,9 +117,11 @@ def sampling_of_choice(sampling: Sampling, index: int) -> Sampling:
     return replace(sampling, seed=seed if seed <= INT64_MAX else seed - 2**64)
 
 
-def parameters_on_record(sampling: Sampling) -> dict[str, Any]:
-    """The parameters as the audit log holds them: numbers alone, since a schema or a choice may tell of a patient."""
-    parameters = asdict(sampling)
+def parameters_on_record(sampling: Sampling, n: int) -> dict[str, Any]:
+    """The parameters of n answers as the audit log holds them: a schema or a choice may tell of a patient, and a
+    thousand biases tell nobody anything.
+    """
+    parameters = asdict(sampling) | {"n": n, "logit_bias": len(sampling.logit_bias)}
     structured = sampling.structured_output
     parameters["structured_output"] = structured and ("choices" if structured.choices else "json_schema")
     return parameters

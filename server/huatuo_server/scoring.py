@@ -21,8 +21,8 @@ from huatuo_server.tokenizer import Tokenizer
 AT_ONCE = 8
 """Questions of one request that the engine gets side by side."""
 
-MAX_TOKENS = 4096
-"""Of all options of a request: each may be a question to the engine, and as many are some seconds' work."""
+MAX_TOKENS = 1024
+"""Of all options of a request: each may be a question to the engine, of up to 10 ms where there are six images."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from huatuo_server.admission.budget import Budget
 from huatuo_server.admission.fair_queue import FairQueue
@@ -34,6 +35,7 @@ class Service:
 
     model_name: the one name that requests may ask for. bytes_in_flight: of all bodies. store: None where uploads are
     off. audit: None where nothing is put on record. secret: keys what tenants must not share.
+    showing: one prompt at a time is made into tokens only to be shown, so that those for the engine find a thread.
     """
 
     model_name: str
@@ -49,3 +51,4 @@ class Service:
     store: Store | None
     audit: AuditLog | None
     secret: bytes
+    showing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

@@ -329,8 +329,10 @@ def test_a_full_queue_is_told_at_the_door() -> None:
     engine = scripted_engine(SILENT, max_num_seqs=1)
     with served(engine, max_waiting=1) as server:
         threads = [threading.Thread(target=_give_up_soon, args=(server,)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
+        # One after the other: a tenant may not take all the places at once.
+        threads[0].start()
+        until(lambda: engine.most_running == 1)
+        threads[1].start()
         until(lambda: server.metric("hgv_requests_waiting", **{"class": "routine"}) == 1)
 
         refused = weigh(server)
@@ -342,4 +344,4 @@ def test_a_full_queue_is_told_at_the_door() -> None:
 
 
 def _give_up_soon(server: Served) -> None:
-    weigh(server, headers={"X-Request-Timeout": "2"})
+    weigh(server, headers={"X-Request-Timeout": "5"})
