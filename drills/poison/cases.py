@@ -18,6 +18,11 @@ from drills.question import part, picture
 
 ANSWER_TOKENS = 8
 
+NUM_IDS = 999
+"""Every vocabulary has that many tokens."""
+
+LOGPROBS = "message.output_text.logprobs"
+
 ASKING = frozenset({CHAT, CHOICES, RESPONSES})
 """Paths behind which the engine is."""
 
@@ -95,16 +100,43 @@ def _variants(case: Case, model: str) -> Iterator[tuple[str, Case]]:
     if isinstance(case.body, dict):
         for how, images in (("mended", []), ("mended, with an image", [part(picture("tiny_5x7.png"))])):
             mended = case.derive()
-            mended.body = {**case.body, "model": model, **MENDED[case.operation.path](case.body, images)}
+            usual = _usual(case.body)
+            mended.body = {**usual, "model": model, **MENDED[case.operation.path](usual, images)}
             yield how, mended
+
+
+def _usual(body: Fields) -> Fields:
+    """Without what the document allows and the server does not: whole numbers with a point, ids beyond the vocabulary,
+    more tokens at least than at most.
+    """
+    usual = {name: value if name in ("messages", "input") else _whole(value) for name, value in body.items()}
+    for name, most in (("min_tokens", ANSWER_TOKENS), ("top_k", NUM_IDS), ("stop_token_ids", NUM_IDS)):
+        usual |= {name: _at_most(most, usual[name])} if name in usual else {}
+    if isinstance(usual.get("logit_bias"), dict):
+        usual["logit_bias"] = {key[: len(str(NUM_IDS))]: bias for key, bias in usual["logit_bias"].items()}
+    return usual
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _at_most(most: int, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_at_most(most, one) for one in value]
+    return min(most, value) if isinstance(value, int) else value
 
 
 def _mended_chat(body: Fields, images: Parts) -> Fields:
     """A question at the end, few tokens: random fields seldom make a conversation that has one."""
     few: Fields = {"max_tokens": ANSWER_TOKENS, "max_completion_tokens": None, "n": None}
-    wanted = body.get("min_tokens")
-    if isinstance(wanted, int) and wanted > ANSWER_TOKENS:
-        few["min_tokens"] = ANSWER_TOKENS
+    if body.get("top_logprobs") is not None:
+        few["logprobs"] = True
+    wanted = body.get("structured_outputs")
+    if isinstance(wanted, dict) and all(wanted.get(name) is None for name in ("choice", "json")):
+        few["structured_outputs"] = None
     return {**few, "messages": _talk(body, images)}
 
 
@@ -112,10 +144,11 @@ def _mended_choices(body: Fields, images: Parts) -> Fields:
     return {"messages": _talk(body, images), "choices": ["yes", "no"]}
 
 
-def _mended_responses(_body: Fields, images: Parts) -> Fields:
+def _mended_responses(body: Fields, images: Parts) -> Fields:
     pictures = [{"type": "input_image", "image_url": image["image_url"]["url"]} for image in images]
     content = [*pictures, {"type": "input_text", "text": "And now?"}]
-    return {"input": [{"role": "user", "content": content}], "max_output_tokens": ANSWER_TOKENS}
+    told = {} if body.get("top_logprobs") is None else {"include": [LOGPROBS]}
+    return {**told, "input": [{"role": "user", "content": content}], "max_output_tokens": ANSWER_TOKENS}
 
 
 def _talk(body: Fields, images: Parts) -> list[Any]:

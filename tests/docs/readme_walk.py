@@ -1,4 +1,4 @@
-"""Does what the README says, as a reader would: `make serve`, the curl, the six lines of Python, Ctrl-C.
+"""Does what the README says, as a reader would: `make serve`, both curls, the six lines of Python, Ctrl-C.
 
 Run by `make readme` with the demo checkpoint, on a free port, or against a MODEL= of the environment.
 """
@@ -37,22 +37,26 @@ ANSWER = "CT"
 
 def main() -> int:
     """Walk through the README. Exit code 0 when every command did what the README says."""
-    (curl,) = [text for text in blocks(README, "bash") if "curl" in text]
+    curl, choices = [text for text in blocks(README, "bash") if "curl" in text]
     (sdk,) = blocks(README, "python")
     (check,) = re.findall(r"^huatuo-server check .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
     with served() as port:
         streamed = run(["bash", "-euo", "pipefail", "-c", on_port(curl, port)])
         answer = streamed_answer(streamed)
         print(f"README, curl: streamed {len(answer)} characters")
+        weighed = json.loads(run(["bash", "-euo", "pipefail", "-c", on_port(named_model(curl) + choices, port)]))
+        best = weighed["choices"][weighed["best"]]["text"]
+        print(f"README, choices: {best} {[one['probability'] for one in weighed['choices']]}")
         said = run([sys.executable, "-c", on_port(sdk, port)])
         print(f"README, Python: printed {len(said.strip())} characters")
     run(["bash", "-c", f"{BIN}/{check.replace(README_MODEL, MODEL)}"])
     with_keys()
     assert ANSWER in answer, f"the README's curl asked what kind of scan it is, and was answered {answer!r}"
+    assert ANSWER in best, f"the README's choices asked what kind of scan it is, and the best is {best!r}"
     assert NAMED or TRAINED in streamed, "the demo's answer does not say that it is the demo's"
     assert said.strip(), "the README's Python printed nothing"
     assert not accepts(port), f"port {port} still answers after make serve has ended"
-    print("README: make serve, the curl, the Python lines, Ctrl-C and check work as written")
+    print("README: make serve, both curls, the Python lines, Ctrl-C and check work as written")
     return 0
 
 
@@ -99,6 +103,13 @@ def run(command: list[str], folder: Path = ROOT) -> str:
     )
     assert done.returncode == 0, f"a README command failed with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def named_model(curl: str) -> str:
+    """The line that sets `$model`, which a reader's shell still has for the next command."""
+    line = curl.splitlines()[0]
+    assert line.startswith("model=")
+    return f"{line}\n"
 
 
 def streamed_answer(output: str) -> str:

@@ -126,6 +126,7 @@ def test_the_cpu_lock_leaves_out_what_breaks_beside_a_cpu_torch() -> None:
 
 FLOORS = {
     "aiohttp": "3.12.14",  # CVE-2025-53643
+    "fastapi-swagger": "0.4.51",  # CVE-2026-49458, in the DOMPurify of its Swagger UI before 5.32.7
     "h11": "0.16.0",  # CVE-2025-43859
     "jinja2": "3.1.6",  # CVE-2025-27516
     "pillow": "11.3.0",  # CVE-2025-48379

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from huatuo_server.command.parse import COMMANDS
-from tests.docs.markdown import PAGES, README, ROOT, all_blocks, blocks, table
+from tests.docs.markdown import PAGES, README, ROOT, all_blocks, blocks, section, table
 
 DEVELOPMENT = ROOT / "docs" / "development.md"
 
@@ -60,6 +60,14 @@ def test_every_lock_and_page_that_is_named_exists(page: Path) -> None:
     """A `locks/...` or `docs/...` path on a page is a file."""
     for name in re.findall(r"\b((?:locks|docs)/[\w./-]+\.\w+)", page.read_text(encoding="utf-8")):
         assert (ROOT / name).is_file(), f"{page.name}: {name}"
+
+
+def test_the_list_of_pages_names_each_page_once() -> None:
+    """Under its own name: whoever looks for a page finds it from the README."""
+    links = re.findall(r"\[([^\]]+)\]\(([^)]+)\)", section(README, "Documentation"))
+    pages = [page.relative_to(ROOT).as_posix() for page in PAGES if page != README]
+    assert sorted(target for _, target in links) == sorted(pages)
+    assert [name for name, _ in links] == [target for _, target in links]
 
 
 def test_every_command_of_huatuo_server_on_a_page_exists() -> None:

@@ -18,9 +18,11 @@ import yaml
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol import json_schema
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
-from huatuo_server.protocol.chat_schema import ChatRequestShape
+from huatuo_server.protocol.chat_schema import MAX_STRUCTURED_CHOICE_CHARS, MAX_STRUCTURED_CHOICES, ChatRequestShape
+from huatuo_server.protocol.json_body import MAX_IGNORED_FIELDS, MAX_NAME_CHARS
 from huatuo_server.protocol.unsupported import (
     EVERY,
+    FILE_FIELDS,
     FORMAT_FIELDS,
     MESSAGE_FIELDS,
     PART_FIELDS,
@@ -41,6 +43,7 @@ BY_PLACE: Mapping[str, Mapping[str, Harmless]] = {
     "messages.N.": MESSAGE_FIELDS,
     PART: PART_FIELDS,
     f"{PART}image_url.": SOURCE_FIELDS,
+    f"{PART}file.": FILE_FIELDS,
     "stream_options.": STREAM_FIELDS,
     "response_format.": FORMAT_FIELDS,
     "response_format.json_schema.": SCHEMA_FIELDS,
@@ -51,14 +54,48 @@ HONOURED = {row[0] for row in table(API, "Request fields")}
 INERT = {row[0]: row[2] for row in table(API, "Fields that change nothing")}
 REFUSED = {row[0]: row[2] for row in table(API, "Fields that are refused")}
 OF_MESSAGES = {"role", "content"}
-OF_PARTS = {"type", "text", "image_url", "file"}
+OF_PARTS = {"type", "text", "refusal", "image_url", "file"}
+OF_FILES = {"file_data", "file_id"}
+
+EXAMPLES: dict[str, Any] = {
+    "model": "another",
+    "messages": [{"role": "user", "content": "hi"}],
+    "temperature": 0.7,
+    "top_p": 0.5,
+    "top_k": 5,
+    "min_p": 0.1,
+    "repetition_penalty": 1.1,
+    "frequency_penalty": 0.5,
+    "presence_penalty": 0.5,
+    "logit_bias": {"7": -100},
+    "max_tokens": 9,
+    "max_completion_tokens": 9,
+    "min_tokens": 2,
+    "ignore_eos": True,
+    "stop": "END",
+    "stop_token_ids": [7],
+    "response_format": {"type": "json_object"},
+    "structured_outputs": {"choice": ["yes", "no"]},
+    "logprobs": True,
+    "top_logprobs": 3,
+    "n": 2,
+    "seed": 7,
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "return_token_ids": True,
+}
+"""Of each honoured field, a value that is not its default."""
+NEEDED: dict[str, dict[str, Any]] = {"top_logprobs": {"logprobs": True}, "stream_options": {"stream": True}}
+"""What such a field means nothing without."""
 
 
 def body_with(path: str, value: Any) -> dict[str, Any]:
     """A request that is otherwise right, with one field in its place."""
     place, _, name = path.rpartition(".")
     source: dict[str, Any] = {"url": PNG}
-    part: dict[str, Any] = {"type": "image_url", "image_url": source}
+    upload: dict[str, Any] = {"file_id": "file-1"}
+    in_file = place.endswith(".file")
+    part: dict[str, Any] = {"type": "file", "file": upload} if in_file else {"type": "image_url", "image_url": source}
     message: dict[str, Any] = {"role": "user", "content": [part]}
     schema: dict[str, Any] = {"name": "n", "schema": {}}
     options: dict[str, Any] = {}
@@ -70,6 +107,7 @@ def body_with(path: str, value: Any) -> dict[str, Any]:
         "messages.N": (message, {}),
         "messages.N.content.N": (part, {}),
         "messages.N.content.N.image_url": (source, {}),
+        "messages.N.content.N.file": (upload, {}),
         "stream_options": (options, {"stream": True, "stream_options": options}),
         "response_format": (text, {"response_format": text}),
         "response_format.json_schema": (schema, {"response_format": {"type": "json_schema", "json_schema": schema}}),
@@ -113,6 +151,17 @@ def test_no_field_is_in_two_classes() -> None:
     assert not HONOURED & (INERT.keys() | REFUSED.keys())
 
 
+@pytest.mark.parametrize("row", sorted(HONOURED))
+def test_an_honoured_field_makes_another_request(row: str) -> None:
+    """It is read, and not named as ignored."""
+    silent = body_with("model", "m") | NEEDED.get(row, {})
+
+    request = parsed(silent | {row: EXAMPLES[row]}, strict=True)
+
+    assert request != parsed(silent)
+    assert request.ignored_fields == ()
+
+
 @pytest.mark.parametrize("row", INERT)
 def test_an_inert_field_is_accepted_and_named(row: str) -> None:
     """With the page's own example; a strict server refuses it by its path."""
@@ -143,7 +192,7 @@ def test_the_bounds_of_a_schema_are_the_codes() -> None:
     written = section(API, "Structured output")
     (formats,) = [row[1] for row in table(API, "Structured output") if row[0] == "format"]
 
-    assert set(formats.removeprefix("of a string: ").split(", ")) == json_schema.FORMATS - {"unknown"}
+    assert set(formats.removeprefix("of a string: ").split(", ")) == json_schema.FORMAT_WORK.keys() - {"unknown"}
     for text, value in (
         ("properties` | up to {} in", json_schema.MAX_PROPERTIES),
         ("names of up to {} characters", json_schema.MAX_NAME_CHARS),
@@ -155,12 +204,34 @@ def test_the_bounds_of_a_schema_are_the_codes() -> None:
         ("| {} in the schema, ", json_schema.MAX_PATTERNS),
         ("up to {} characters; found", json_schema.MAX_PATTERN_CHARS),
         ("decimals, up to {} |", json_schema.MAX_MULTIPLE),
+        ("may hold {} points", json_schema.MAX_WORK),
+        ("points: `pattern` {};", json_schema.PATTERN_WORK),
+        ("and {} for each character", json_schema.DIGIT_WORK),
+        *((f"`{name}` {{}}", work) for name, work in json_schema.FORMAT_WORK.items() if work),
         ("up to {} schemas in", json_schema.MAX_ALTERNATIVES),
         ("{} KiB, ", json_schema.MAX_BYTES // 1024),
         (", {} schemas", json_schema.MAX_SCHEMAS),
         (", {} deep", json_schema.MAX_DEPTH),
+        ("`choice` holds up to {} texts", MAX_STRUCTURED_CHOICES),
+        ("texts of up to {} characters", MAX_STRUCTURED_CHOICE_CHARS),
     ):
         assert text.format(value) in written, text
+
+
+def test_the_bound_of_ignored_fields_is_the_codes() -> None:
+    """How many there may be, and how much of a name is shown."""
+    written = section(API, "Fields that change nothing")
+
+    assert f"Of more than {MAX_IGNORED_FIELDS}, a last entry says" in written
+    assert f"cut after {MAX_NAME_CHARS} characters" in written
+
+
+@pytest.mark.parametrize("page", ["api.md", "responses.md"])
+def test_the_pages_say_what_may_cut_a_structured_answer(page: str) -> None:
+    """A client that parses whatever ended with `stop` has to know."""
+    heading = "Structured output" if page == "api.md" else "The response"
+
+    assert "unless a stop string or a stop token ended it" in " ".join(section(API.with_name(page), heading).split())
 
 
 def fields_of_vllm() -> set[str] | None:
@@ -222,6 +293,8 @@ def test_no_field_of_openais_lacks_a_row() -> None:
     assert request <= rows
     assert {f"messages.N.{name}" for name in messages} <= rows
     assert {PART + name for name in parts} <= rows
+    files = openais_schemas()["ChatCompletionRequestMessageContentPartFile"]["properties"]["file"]["properties"]
+    assert {f"{PART}file.{name}" for name in files.keys() - OF_FILES} <= rows
 
 
 def test_the_page_names_the_variable_for_strict_servers() -> None:

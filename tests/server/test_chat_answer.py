@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from openai.types.chat import ChatCompletion as TheirCompletion
@@ -13,7 +15,7 @@ from openai.types.chat import ChatCompletionChunk as TheirChunk
 
 from huatuo_server.answer_text import ChoicePiece, Piece, TokenLogprob
 from huatuo_server.errors import EngineRequestError
-from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk
+from huatuo_server.protocol import sse
 from huatuo_server.responses.chat import chunks, completion
 from huatuo_server.responses.heading import Heading
 from tests.server.vocabularies import byte_ids, tokenizer_of
@@ -42,15 +44,16 @@ TWO: list[ChoicePiece] = [
 """Two answers, the second of which begins and ends first."""
 
 
-def streamed(pieces: Sequence[ChoicePiece], heading: Heading) -> list[ChatCompletionChunk]:
-    async def collect() -> list[ChatCompletionChunk]:
-        return [chunk async for chunk in chunks(given(pieces), heading)]
+def streamed(pieces: Sequence[ChoicePiece], heading: Heading) -> list[dict[str, Any]]:
+    async def collect() -> list[dict[str, Any]]:
+        return [json.loads(sse.json_bytes(chunk)) async for chunk in chunks(given(pieces), heading)]
 
     return asyncio.run(collect())
 
 
-def whole(pieces: Sequence[ChoicePiece], heading: Heading) -> ChatCompletion:
-    return asyncio.run(completion(given(pieces), heading))
+def whole(pieces: Sequence[ChoicePiece], heading: Heading) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(sse.json_bytes(asyncio.run(completion(given(pieces), heading))))
+    return answer
 
 
 async def given(pieces: Sequence[ChoicePiece]) -> AsyncGenerator[ChoicePiece, None]:
@@ -128,9 +131,9 @@ def test_a_choice_that_never_ends_fails_the_answer() -> None:
 
 
 LOGPROBS = (
-    TokenLogprob(3947, -0.25, ((3947, -0.25), (4096, -1.5))),
-    TokenLogprob(2, -math.inf, ((1, -2.0), (5, math.nan))),
-    *(TokenLogprob(byte_ids("sentencepiece")[byte], -1e300) for byte in "🙂".encode()),
+    TokenLogprob.of(3947, -0.25, ((3947, -0.25), (4096, -1.5))),
+    TokenLogprob.of(2, -math.inf, ((1, -2.0), (5, math.nan))),
+    *(TokenLogprob.of(byte_ids("sentencepiece")[byte], -1e300) for byte in "🙂".encode()),
 )
 """A letter beside an id that the tokenizer lacks, a special token, and an emoji in four."""
 
@@ -204,7 +207,7 @@ def test_a_leading_space_that_the_text_loses_is_lost_in_the_bytes() -> None:
     tokenizer = tokenizer_of("sentencepiece with a prefix space")
     (word,) = [one for one in tokenizer.encode("the") if (tokenizer.token_bytes(one) or b"").startswith(b" ")]
     pieces: list[ChoicePiece] = [
-        (0, Piece("the", (word,), "length", logprobs=(TokenLogprob(word, -1.0, ((word, -1.0),), at_head=True),)))
+        (0, Piece("the", (word,), "length", logprobs=(TokenLogprob.of(word, -1.0, ((word, -1.0),), at_head=True),)))
     ]
 
     logprobs = whole(pieces, replace(HEADING, tokenizer=tokenizer))["choices"][0]["logprobs"]

@@ -18,6 +18,7 @@ from huatuo_server.protocol.image_source import RemoteUrl, Upload
 from huatuo_server.protocol.json_body import MAX_IGNORED_FIELDS
 from huatuo_server.protocol.unsupported import (
     EVERY,
+    FILE_FIELDS,
     FORMAT_FIELDS,
     MESSAGE_FIELDS,
     PART_FIELDS,
@@ -225,14 +226,54 @@ def test_stream_options_mean_nothing_without_a_stream() -> None:
     assert (request.include_usage, request.ignored_fields) == (False, ("stream_options",))
 
 
-def test_the_list_of_ignored_fields_is_bounded() -> None:
-    """An answer cannot be blown up by a request of a million strange and long names."""
-    strange = {f"{number:04}" + "x" * 1000: 1 for number in range(1000)}
+def test_no_field_is_ignored_in_silence() -> None:
+    """An answer cannot be blown up by strange and long names; of those that are too many, their number is told."""
+    strange = {f"{number:04}" + "x" * 1000: 1 for number in range(MAX_IGNORED_FIELDS)}
 
     ignored = parse(ask(**strange)).ignored_fields
+    more = parse(ask(**strange, one_more=1, z=1)).ignored_fields
 
     assert len(ignored) == MAX_IGNORED_FIELDS
     assert max(map(len, ignored)) <= 65
+    assert more == (*ignored, "… and 2 more")
+
+
+def test_a_top_p_of_zero_is_a_wish() -> None:
+    """OpenAI's schema begins there."""
+    assert parse(ask(top_p=0)).top_p == 0.0
+
+
+def test_what_an_assistant_refused_is_what_it_said() -> None:
+    """A refusal part is text, beside others too; nobody else's message holds one."""
+    parts = [{"type": "text", "text": "a"}, {"type": "refusal", "refusal": "I cannot."}]
+
+    request = parse(said(USER, {"role": "assistant", "content": parts}, USER), strict=True)
+
+    assert request.messages[1].text == "a\nI cannot."
+
+
+@pytest.mark.parametrize("name", ["guided_json", "guided_foo", "guided_" + "x" * 100])
+def test_whatever_begins_like_vllms_older_names_is_refused(name: str) -> None:
+    """They would have bound the answer; a long name is cut."""
+    with pytest.raises(InvalidRequest, match="not supported") as caught:
+        parse(ask(**{name: {}}))
+
+    assert caught.value.param == (name if len(name) <= 64 else name[:64] + "…")
+    assert parse(ask(**{name: None})).ignored_fields == ()
+
+
+@pytest.mark.parametrize(("field", "value"), [("store", 0), ("best_of", True), ("priority", False), ("echo", 0.0)])
+def test_false_is_not_zero_and_true_is_not_one(field: str, value: Any) -> None:
+    """What is harmless as a number is not as a truth, nor the reverse."""
+    with pytest.raises(InvalidRequest) as caught:
+        parse(ask(**{field: value}))
+
+    assert caught.value.param == field
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    """1.0 is 1."""
+    assert parse(ask(length_penalty=1.0)).ignored_fields == ("length_penalty",)
 
 
 def format_of(**fields: Any) -> dict[str, Any]:
@@ -272,11 +313,15 @@ def test_a_schema_reaches_the_engine_without_what_does_not_bind() -> None:
 
 
 def test_structure_may_be_asked_for_in_five_ways() -> None:
-    """OpenAI's three formats and vLLM's two."""
+    """OpenAI's three formats, of which one without its schema is any object, and vLLM's two."""
     written = json.dumps(SCHEMA, separators=(",", ":"))
     ways: list[tuple[dict[str, Any], StructuredOutput | None]] = [
         ({"response_format": {"type": "text"}}, None),
         ({"response_format": {"type": "json_object"}}, StructuredOutput('{"type":"object"}')),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}},
+            StructuredOutput('{"type":"object"}'),
+        ),
         ({"structured_outputs": {"json": SCHEMA}}, StructuredOutput(written)),
         ({"structured_outputs": {"json": json.dumps(SCHEMA)}}, StructuredOutput(written)),
         ({"structured_outputs": {"choice": ["yes", "no"]}}, StructuredOutput(choices=("yes", "no"))),
@@ -307,7 +352,7 @@ PLACES: list[tuple[str, dict[str, Harmless], Any]] = [
     ("messages.0.content.0.image_url.", dict(SOURCE_FIELDS), lambda fields: user(image(**fields))),
     (
         "messages.0.content.0.file.",
-        dict(SOURCE_FIELDS),
+        dict(FILE_FIELDS),
         lambda fields: user({"type": "file", "file": {"file_id": "f", **fields}}),
     ),
     ("stream_options.", dict(STREAM_FIELDS), lambda fields: ask(stream=True, stream_options=fields)),
@@ -366,7 +411,7 @@ def test_a_strict_server_refuses_whatever_would_be_named(field: str) -> None:
 
 
 def test_an_image_may_be_an_upload_or_a_file_part_or_a_url() -> None:
-    """Four ways to name an image, and a file's name is read past; whether a URL may be fetched is decided later."""
+    """Four ways to name an image, and a file's name changes nothing; whether a URL may be fetched is decided later."""
     parts = [
         {"type": "image_url", "image_url": {"file_id": "file-1"}},
         {"type": "file", "file": {"file_id": "file-2", "filename": CANARY}},
@@ -388,7 +433,7 @@ def test_an_image_may_be_an_upload_or_a_file_part_or_a_url() -> None:
         "messages.0.content.0.image_url",
         FIRST_FILE[:-6] + "1.file",
     ]
-    assert request.ignored_fields == ()
+    assert request.ignored_fields == ("messages.0.content.1.file.filename", "messages.0.content.2.file.filename")
 
 
 def test_a_view_stands_beside_the_image() -> None:
@@ -450,6 +495,9 @@ WRONG: list[tuple[Any, str | None]] = [
     (user({"type": "image_embeds", "image_embeds": CANARY}), "messages.0.content.0.type"),
     (user({"type": "text"}), "messages.0.content.0.text"),
     (user({"type": "text", "text": 7}), "messages.0.content.0.text"),
+    (user({"type": "refusal", "refusal": CANARY}), "messages.0.content.0.type"),
+    (said(USER, {"role": "assistant", "content": [{"type": "refusal"}]}, USER), "messages.1.content.0.refusal"),
+    (user({"type": "text", "text": "x", "refusal": CANARY}), "messages.0.content.0.refusal"),
     (user({"type": "text", "text": "x", "image_url": {"url": PNG}}), "messages.0.content.0.image_url"),
     (user({**image(), "text": CANARY}), "messages.0.content.0.text"),
     (user({"type": "image_url"}), "messages.0.content.0.image_url"),
@@ -484,7 +532,7 @@ WRONG: list[tuple[Any, str | None]] = [
     (ask(temperature=True), "temperature"),
     (b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "temperature": 1e999}', "temperature"),
     (b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "top_p": 1' + b"0" * 4000 + b"}", "top_p"),
-    (ask(top_p=0), "top_p"),
+    (ask(top_p=-0.1), "top_p"),
     (ask(top_p=1.01), "top_p"),
     (ask(top_k=-2), "top_k"),
     (ask(top_k=101), "top_k"),
@@ -541,7 +589,6 @@ WRONG: list[tuple[Any, str | None]] = [
     (format_of(json_schema={"schema": {}}), "response_format.json_schema.name"),
     (format_of(json_schema={"name": f"{CANARY} ", "schema": {}}), "response_format.json_schema.name"),
     (format_of(json_schema={"name": "n" * 65, "schema": {}}), "response_format.json_schema.name"),
-    (format_of(json_schema={"name": "n"}), "response_format.json_schema.schema"),
     (format_of(json_schema={"name": "n", "schema": CANARY}), "response_format.json_schema.schema"),
     (format_of(json_schema={"name": "n", "schema": {"type": CANARY}}), "response_format.json_schema.schema.type"),
     (format_of(json_schema={"name": "n", "schema": {CANARY: 1}}), "response_format.json_schema.schema"),

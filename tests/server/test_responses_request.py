@@ -116,6 +116,22 @@ def test_every_field_that_is_honoured_arrives() -> None:
     assert asked.ignored_fields == ()
 
 
+def test_a_top_p_of_zero_is_a_wish() -> None:
+    """OpenAI's schema begins there."""
+    assert parse(ask(top_p=0)).asked.top_p == 0.0
+
+
+def test_a_files_name_is_refused_by_a_strict_server() -> None:
+    """By its path, and never by what it holds."""
+    part = {"type": "input_file", "file_id": "file-1", "filename": CANARY}
+
+    with pytest.raises(InvalidRequest) as caught:
+        parse(user(part), strict=True)
+
+    assert caught.value.param == "input.0.content.0.filename"
+    assert CANARY not in caught.value.message
+
+
 def test_one_token_may_be_asked_for() -> None:
     """OpenAI wants at least 16; nothing here does."""
     assert parse(ask(max_output_tokens=1)).asked.max_tokens == 1
@@ -188,7 +204,7 @@ def test_reasoning_that_holds_nothing_is_left_out_and_named() -> None:
 
 
 def test_an_image_may_be_a_url_or_a_file_or_an_upload() -> None:
-    """A view stands beside what names the file; the path of an image is its part's. A file's name is read past."""
+    """A view stands beside what names the file; the path of an image is its part's. A file's name changes nothing."""
     parts = [
         image(),
         {"type": "input_image", "file_id": "file-1", "view": {"frame": 2, "window": {"center": 40, "width": 400}}},
@@ -212,7 +228,7 @@ def test_an_image_may_be_a_url_or_a_file_or_an_upload() -> None:
     ]
     assert [one.param for one in message.images] == [f"input.0.content.{number}" for number in range(6)]
     assert [message.images[number].view for number in (1, 4)] == [View(2, Window(40, 400)), View(preset="lung")]
-    assert request.asked.ignored_fields == ("input.0.content.2.detail",)
+    assert request.asked.ignored_fields == ("input.0.content.2.detail", "input.0.content.3.filename")
 
 
 def test_a_long_payload_is_a_view_of_the_body() -> None:
@@ -407,7 +423,9 @@ WRONG: list[tuple[Any, str | None]] = [
     (ask(max_output_tokens=0), "max_output_tokens"),
     (ask(max_output_tokens="9"), "max_output_tokens"),
     (ask(temperature=2.1), "temperature"),
-    (ask(top_p=0), "top_p"),
+    (ask(top_p=-0.1), "top_p"),
+    (ask(store=0), "store"),
+    (ask(guided_foo=CANARY), "guided_foo"),
     (ask(top_k=101), "top_k"),
     (ask(seed=2**63), "seed"),
     (ask(min_tokens=6, max_output_tokens=5), "min_tokens"),

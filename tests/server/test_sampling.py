@@ -10,7 +10,7 @@ from huatuo_server.errors import ContextLengthExceeded
 from huatuo_server.families import SamplingDefaults
 from huatuo_server.protocol.chat_request import ChatRequest
 from huatuo_server.protocol.conversation import ChatMessage
-from huatuo_server.sampling import MAX_CHARS_PER_TOKEN, Room, refuse_endless_text, sampling_for
+from huatuo_server.sampling import MAX_CHARS_PER_TOKEN, SMALLEST_TOP_P, Room, refuse_endless_text, sampling_for
 from huatuo_server.tokenizer import Tokenizer
 from tests.service.served import golden_card
 
@@ -42,6 +42,13 @@ def test_zero_is_a_wish_and_not_silence() -> None:
     sampling, _ = sampling_for(request(temperature=0.0, top_k=0, min_tokens=0, seed=0), DEFAULTS, Room(10, 0, 1000))
 
     assert (sampling.temperature, sampling.top_k, sampling.min_tokens, sampling.seed) == (0.0, 0, 0, 0)
+
+
+def test_a_top_p_of_zero_is_one_that_vllm_takes() -> None:
+    """It wants more than 0; so is what no 32-bit number can tell from 0."""
+    for top_p in (0.0, 1e-300):
+        sampling, _ = sampling_for(request(top_p=top_p), DEFAULTS, Room(10, 0, 1000))
+        assert sampling.top_p == SMALLEST_TOP_P > 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from random import Random
 
 import pytest
@@ -39,7 +40,7 @@ def test_every_case_ends_where_it_must(kind: str, spelled: str) -> None:
         num_safe = before[case.min_tokens] if case.min_tokens < len(token_ids) else len(case.text)
         decoded = dataclasses.replace(case, text=tokenizer.decode(token_ids))
         assert answers[0].text == expected(decoded, num_safe), case
-        spelled_out = [one["bytes"] or [] for one in content_logprobs(answers[0].logprobs, tokenizer)]
+        spelled_out = [one["bytes"] or [] for one in map(json.loads, content_logprobs(answers[0].logprobs, tokenizer))]
         assert b"".join(map(bytes, spelled_out)).startswith(answers[0].text.encode()), case
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 
 import pytest
@@ -70,7 +71,7 @@ def test_the_log_probabilities_of_a_text_that_was_cut_cover_it(kind: str) -> Non
         deltas = random_cuts(token_ids, random, logprobs=True)
         pieces = pieces_of(tokenizer, deltas, Ending((stop,), num_logprobs=0))
         text = "".join(piece.text for piece in pieces).encode()
-        said = [one for piece in pieces for one in content_logprobs(piece.logprobs, tokenizer)]
+        said = [one for piece in pieces for one in map(json.loads, content_logprobs(piece.logprobs, tokenizer))]
         spelled = b"".join(bytes(one["bytes"] or ()) for one in said)
         assert spelled.startswith(text), (token_ids, stop)
         if pieces[-1].finish_reason == "stop":
@@ -93,4 +94,4 @@ def test_a_token_begins_behind_the_characters_that_are_whole_before_it(kind: str
 
 
 def spelling(tokenizer: Tokenizer, piece: Piece) -> bytes:
-    return b"".join(bytes(one["bytes"] or ()) for one in content_logprobs(piece.logprobs, tokenizer))
+    return b"".join(bytes(one["bytes"] or ()) for one in map(json.loads, content_logprobs(piece.logprobs, tokenizer)))

@@ -30,6 +30,8 @@ MODEL = "huatuo"
 START_LIMIT_S = 300.0
 """A real engine takes half a minute on two idle cores, and several times that on busy ones."""
 
+STOP_LIMIT_S = 120.0
+
 
 class RealServer:
     """`with RealServer(checkpoint) as server:` serves it in float32, in a thread with an event loop of its own.
@@ -45,7 +47,8 @@ class RealServer:
         self._listening = bind("127.0.0.1", 0)
         app = create_app(self._settings, self._startup, Metrics())
         self._server = uvicorn.Server(configured(app, Connections(Transport())))
-        self._thread = threading.Thread(target=self._serve, name="real server")
+        # A daemon: where an engine cannot be stopped, the tests fail and their process still ends.
+        self._thread = threading.Thread(target=self._serve, name="real server", daemon=True)
         self.url = url(self._listening)
 
     async def _open(self, report: Report) -> ServedModel:
@@ -67,23 +70,35 @@ class RealServer:
         return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, limit_s), self._loop).result()
 
     @property
+    def is_running(self) -> bool:
+        """Whether its thread lives."""
+        return self._thread.is_alive()
+
+    @property
     def client(self) -> openai.OpenAI:
         """The official SDK, told not to try again."""
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=120)
 
     def __enter__(self) -> RealServer:
         self._thread.start()
-        until(lambda: self._startup.ended, START_LIMIT_S)
-        if self._startup.failed is not None:
-            self.__exit__(None, None, None)
-            raise self._startup.failed
+        try:
+            until(lambda: self._startup.ended, START_LIMIT_S)
+            if self._startup.failed is not None:
+                raise self._startup.failed
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._server.should_exit = True
-        self._thread.join()
+        self._thread.join(STOP_LIMIT_S)
+        assert not self.is_running, f"the server did not end within {STOP_LIMIT_S:.0f} s"
 
 
 @contextmanager

@@ -93,6 +93,18 @@ def test_no_more_tokens_are_inside_than_the_cache_holds() -> None:
     assert most_inside == 3
 
 
+def test_more_answers_than_the_engine_runs_are_all_given() -> None:
+    """Four on an engine of two: all go in, nobody beside them, and the engine sees to its own two places."""
+    with served(scripted_engine(SLOW, max_num_seqs=2)) as server:
+        completion = server.create("What?", n=4)
+        with asking(server, 2, n=4) as statuses:
+            until(lambda: waiting(server) == 1)
+        most_inside = server.engine.most_running
+
+    assert [choice.index for choice in completion.choices] == [0, 1, 2, 3]
+    assert (statuses, most_inside) == ([200, 200], 4)
+
+
 def test_a_full_queue_says_so_at_once_and_when_to_come_back() -> None:
     """429 with Retry-After and OpenAI's headers; the figure is printed."""
     engine = scripted_engine(SILENT, max_num_seqs=1)
@@ -112,6 +124,26 @@ def test_a_full_queue_says_so_at_once_and_when_to_come_back() -> None:
     assert headers["x-ratelimit-reset-requests"] == f"{headers['retry-after']}s"
     assert rejections == 1
     assert statuses == [504, 504]
+
+
+def test_whatever_asks_the_engine_is_told_of_a_full_queue_before_its_body_comes() -> None:
+    """The head of a request is enough for the 429, on each of the three paths."""
+    engine = scripted_engine(SILENT, max_num_seqs=1)
+    with served(engine, max_waiting=1, request_timeout_s=5) as server, asking(server, 1):
+        until(lambda: len(engine.generations) == 2 and waiting(server) == 0)
+        with asking(server, 1):
+            until(lambda: waiting(server) == 1)
+            answers = [answer_to_the_head(server, path) for path in ("chat/completions", "chat/choices", "responses")]
+
+    assert [answer.split()[1] for answer in answers] == [b"429"] * 3
+
+
+def answer_to_the_head(server: Served, path: str) -> bytes:
+    """What comes for the head of a request whose body does not."""
+    head = f"POST /v1/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(head.encode())
+        return connection.recv(4096)
 
 
 def test_a_full_queue_leaves_a_keys_own_limits_to_its_headers(tenants: Tenants) -> None:

@@ -268,7 +268,7 @@ def test_outcomes_are_counted() -> None:
     with served() as server:
         server.create()
         server.create(max_tokens=1)
-        server.post(ask(n=2))
+        server.post(ask(n=5))
         outcomes = server.outcomes()
         page = httpx.get(f"{server.base_url}/metrics").text
 
@@ -281,4 +281,5 @@ def test_the_openapi_page_describes_the_request(server: Served) -> None:
     schema = httpx.get(f"{server.base_url}/openapi.json").json()
 
     body = schema["paths"]["/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert set(body["required"]) == {"model", "messages"}
+    described = schema["components"]["schemas"][body["$ref"].removeprefix("#/components/schemas/")]
+    assert set(described["required"]) == {"model", "messages"}

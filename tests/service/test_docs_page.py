@@ -12,6 +12,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
+from huatuo_server import __version__
+from huatuo_server.routes.contract import DESCRIPTION
 from huatuo_server.tenants.key import new_secret
 from huatuo_server.tenants.key_file import KeyFile
 from tests.server.tenants.keys import key
@@ -68,6 +70,14 @@ def test_the_page_and_all_that_it_loads_come_from_here_and_need_no_key(server: S
         answer = httpx.get(urljoin(address, link))
         assert answer.status_code == 200
         assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_and_its_document_are_of_this_server_and_version(server: Served) -> None:
+    """One name for both, and the version that the package has."""
+    (title,) = re.findall("<title>(.*)</title>", httpx.get(f"{server.base_url}/docs").text)
+    info = httpx.get(f"{server.base_url}/openapi.json").json()["info"]
+    assert (title, __version__) == (info["title"], info["version"])
+    assert info["description"] == DESCRIPTION
 
 
 def test_a_browser_may_load_nothing_from_elsewhere(server: Served) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import io
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
+from PIL import Image
+from prometheus_client import Metric
+from prometheus_client import parser as plain_text
+from prometheus_client.openmetrics import parser as openmetrics
 
-from huatuo_server import errors
+from huatuo_server import __version__, errors
 from huatuo_server.routes.authentication import OPEN
 from huatuo_server.routes.error_responses import EVERY_PATH, error_classes, sample
+from tests.docs.markdown import ROOT
 from tests.service.openapi_document import FILE, document, written
 from tests.service.served import Served, ask, image_part_of, served
 
@@ -40,6 +49,14 @@ OPERATIONS = [
 ]
 MODEL = "huatuogpt-vision"
 """The examples' own."""
+
+BYTES = {"image/png", "application/octet-stream"}
+
+PARSERS: dict[str, Callable[[str], Iterable[Metric]]] = {
+    "text/plain": plain_text.text_string_to_metric_families,
+    "application/openmetrics-text": openmetrics.text_string_to_metric_families,
+}
+"""prometheus_client's."""
 
 CLASSES = {kind.code: kind for kind in error_classes()}
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.described["operationId"])
@@ -71,9 +88,19 @@ def resolved(reference: str) -> Any:
 
 
 def examples(content: dict[str, Any]) -> list[Any]:
-    """The values of a content's examples, wherever they stand."""
+    """The values of a content's examples, wherever they stand; of bytes, the address of each."""
     named = [resolved(one["$ref"]) if "$ref" in one else one for one in content.get("examples", {}).values()]
-    return [one["value"] for one in named] + ([content["example"]] if "example" in content else [])
+    values = [one["externalValue"] if "externalValue" in one else one["value"] for one in named]
+    return values + ([content["example"]] if "example" in content else [])
+
+
+def example_bytes(path: str, media_type: str) -> bytes:
+    """What the 200 of a path's only method holds by its example, a data: URL of that media type."""
+    (operation,) = [one for one in OPERATIONS if one.path == path]
+    (address,) = examples(operation.described["responses"]["200"]["content"][media_type])
+    head, _, encoded = address.partition(",")
+    assert head == f"data:{media_type};base64"
+    return base64.b64decode(encoded, validate=True)
 
 
 def complaints(schema: dict[str, Any], value: Any) -> list[str]:
@@ -87,7 +114,8 @@ def published_codes(operation: Operation) -> set[tuple[int, str]]:
     return {
         (int(status), name)
         for status, response in operation.described["responses"].items()
-        for name in response.get("content", {}).get("application/json", {}).get("examples", {})
+        for name, example in response.get("content", {}).get("application/json", {}).get("examples", {}).items()
+        if "$ref" in example
     }
 
 
@@ -102,6 +130,16 @@ def test_it_is_served_as_it_is_on_file() -> None:
     with served(max_images_per_request=2) as running:
         answer = httpx.get(f"{running.base_url}/openapi.json")
     assert answer.json() == document()
+
+
+def test_it_says_whose_it_is_of_which_version_and_what_it_is_not() -> None:
+    """The name and the version are the package's, the licence its own, and the promise about fields stands in it."""
+    info = document()["info"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (info["title"], info["version"]) == (project["name"], __version__)
+    assert info["license"]["identifier"] == project["license"]
+    assert "not a medical device" in info["description"]
+    assert "honoured, named in `ignored_fields` because it changes nothing, or refused" in info["description"]
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -130,20 +168,64 @@ def test_an_operation_says_what_it_is(operation: Operation) -> None:
 
 
 @each_operation
-def test_json_has_a_schema_and_an_example_that_fits_it(operation: Operation) -> None:
-    """Of bodies and of answers, failures included."""
+def test_every_body_and_answer_has_an_example_that_fits_its_schema(operation: Operation) -> None:
+    """Of every media type, failures included; only bytes have no schema, as OpenAPI 3.1 has it."""
     for place, content in operation.contents:
-        if "json" in place or "event-stream" in place:
-            found = examples(content)
-            assert found, place
-            assert [complaints(content["schema"], one) for one in found] == [[]] * len(found), place
+        found = examples(content)
+        assert found, place
+        assert ("schema" in content) == (place.split()[1] not in BYTES), place
+        assert [complaints(content.get("schema", {}), one) for one in found] == [[]] * len(found), place
 
 
 @each_operation
 def test_a_success_has_a_type(operation: Operation) -> None:
-    """An answer of JSON is one of the named types."""
-    content = operation.described["responses"]["200"].get("content", {})
-    assert not content or all("json" not in kind or "$ref" in one["schema"] for kind, one in content.items())
+    """There is an answer, and one of JSON is one of the named types."""
+    content = operation.described["responses"]["200"]["content"]
+    assert content
+    assert all("json" not in kind or "$ref" in one["schema"] for kind, one in content.items())
+
+
+def test_the_example_of_metrics_is_read_by_prometheus_and_names_metrics_that_there_are(server: Served) -> None:
+    """In both of its formats."""
+    (operation,) = [one for one in OPERATIONS if one.path == "/metrics"]
+    content = operation.described["responses"]["200"]["content"]
+    named = [
+        [family.name for family in read(text)]
+        for media_type, read in PARSERS.items()
+        for text in examples(content[media_type])
+    ]
+    page = httpx.get(f"{server.base_url}/metrics").text
+    assert len(named) == len(content)
+    assert all(f"\n{name} " in page for names in named for name in names)
+
+
+@pytest.mark.parametrize("media_type", PARSERS)
+def test_metrics_come_as_what_is_published(server: Served, media_type: str) -> None:
+    """Each of the two to whoever accepts it."""
+    accept = {"Accept": f"{media_type}; version=1.0.0"}
+    assert httpx.get(f"{server.base_url}/metrics", headers=accept).headers["content-type"].startswith(media_type)
+
+
+def test_an_example_upload_is_kept_and_given_back_as_published(tmp_path: Path) -> None:
+    """Sent as a form, each example is a 200 that fits the schema, and its content is the example of a download."""
+    (operation,) = [one for one in OPERATIONS if one.described["operationId"] == "upload_file"]
+    content = operation.described["requestBody"]["content"]["multipart/form-data"]
+    kept = operation.described["responses"]["200"]["content"]["application/json"]
+    with served(files_dir=tmp_path / "files") as running:
+        for form in examples(content):
+            parts = {name: (None, str(value)) for name, value in form.items()}
+            answer = httpx.post(f"{running.base_url}/v1/files", files=parts)
+            assert answer.status_code == 200, answer.text
+            assert complaints(kept["schema"], answer.json()) == []
+            assert answer.json()["bytes"] == kept["example"]["bytes"]
+            back = httpx.get(f"{running.base_url}/v1/files/{answer.json()['id']}/content").content
+            assert back == example_bytes("/v1/files/{file_id}/content", "application/octet-stream")
+
+
+def test_the_example_of_a_rendered_image_is_a_png() -> None:
+    """One that a program can open."""
+    with Image.open(io.BytesIO(example_bytes("/v1/images/render", "image/png"))) as image:
+        assert (image.format, image.size) == ("PNG", (1, 1))
 
 
 def test_operations_have_names_of_their_own() -> None:

@@ -6,13 +6,14 @@ finish_reason) and, where `return_token_ids` asked for them, `token_ids` and `pr
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
+from pydantic import GetPydanticSchema
 from typing_extensions import TypedDict
 
+from huatuo_server.engine.base import FinishReason
 from huatuo_server.protocol.provenance import ImageProvenance
-
-FinishReason = Literal["stop", "length"]
+from huatuo_server.protocol.written_list import WrittenList
 
 
 class PromptTokensDetails(TypedDict):
@@ -58,7 +59,9 @@ class ContentLogprob(TopLogprob):
 class ChoiceLogprobs(TypedDict):
     """One for each token of the text, but for the one that ended it."""
 
-    content: list[ContentLogprob]
+    content: Annotated[
+        list[ContentLogprob] | WrittenList, GetPydanticSchema(lambda _, schema: schema(list[ContentLogprob]))
+    ]
     refusal: None
 
 

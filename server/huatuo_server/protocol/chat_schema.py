@@ -1,13 +1,12 @@
-"""The JSON of a chat request, as far as its shape goes; what its fields mean together is `chat_request`'s.
-
-Types are strict ("1" is not 1), null is the same as absent, and unknown fields are kept aside in `model_extra`.
-"""
+"""The JSON of a chat request, as far as its shape goes; what its fields mean together is `chat_request`'s."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import ConfigDict, Field, Tag, WithJsonSchema
+
+from huatuo_server.protocol.shape import Shape, string_or_list
 
 MAX_STOP_STRINGS = 4
 """OpenAI's limit."""
@@ -41,10 +40,10 @@ MAX_BIASES = 1024
 MAX_STOP_TOKEN_IDS = 64
 """As with biases."""
 
-MAX_CHOICES = 256
-"""Texts of which an answer may be one."""
+MAX_STRUCTURED_CHOICES = 256
+"""Texts of which a structured answer may be one."""
 
-MAX_CHOICE_CHARS = 1024
+MAX_STRUCTURED_CHOICE_CHARS = 1024
 """Of one such text; no closed question has longer options."""
 
 MAX_GREY = 1e12
@@ -68,11 +67,7 @@ LOGIT_BIAS_SCHEMA: Final[dict[str, Any]] = {
 Role = Literal["system", "developer", "user", "assistant"]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class WindowShape(_Shape):
+class WindowShape(Shape):
     """`{"center": 40, "width": 400}`, in the image's own values."""
 
     model_config = ConfigDict(extra="forbid")
@@ -84,7 +79,7 @@ class WindowShape(_Shape):
 Pixel = Annotated[int, Field(ge=0, le=MAX_PIXEL)]
 
 
-class ViewShape(_Shape):
+class ViewShape(Shape):
     """What to see of an image. An unknown field is refused: a misspelt window would show another image."""
 
     model_config = ConfigDict(extra="forbid")
@@ -95,7 +90,7 @@ class ViewShape(_Shape):
     region: Annotated[list[Pixel], Field(min_length=4, max_length=4)] | None = None
 
 
-class ImageUrlShape(_Shape):
+class ImageUrlShape(Shape):
     """`{"url": "data:image/png;base64,..."}` or `{"file_id": "file-..."}`, and perhaps a `view`."""
 
     url: str | None = None
@@ -103,96 +98,86 @@ class ImageUrlShape(_Shape):
     view: ViewShape | None = None
 
 
-class FileShape(_Shape):
-    """`{"file_data": "data:application/dicom;base64,..."}` or `{"file_id": "file-..."}`, and perhaps a `view`.
-
-    filename: OpenAI's clients send it; it is read past, since it may hold a patient's name.
-    """
+class FileShape(Shape):
+    """`{"file_data": "data:application/dicom;base64,..."}` or `{"file_id": "file-..."}`, and perhaps a `view`."""
 
     file_data: str | None = None
     file_id: str | None = None
-    filename: str | None = None
     view: ViewShape | None = None
 
 
-class PartShape(_Shape):
-    """A content part: `{"type": "text", "text"}`, or the same with `image_url` or `file`."""
+class PartShape(Shape):
+    """A content part: `{"type": "text", "text"}`, or the same with `refusal`, `image_url` or `file`."""
 
-    type: Literal["text", "image_url", "file"]
+    type: Literal["text", "refusal", "image_url", "file"]
     text: str | None = None
+    refusal: str | None = None
     image_url: ImageUrlShape | None = None
     file: FileShape | None = None
-
-
-def _string_or_list(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "<string>"
-    return "<list>" if isinstance(value, list) else None
-
-
-def _either(message: str) -> Discriminator:
-    return Discriminator(_string_or_list, custom_error_type="string_or_list", custom_error_message=message)
 
 
 Parts = Annotated[list[PartShape], Field(max_length=MAX_LIST_ITEMS, fail_fast=True)]
 Content = Annotated[
     Annotated[str, Tag("<string>")] | Annotated[Parts, Tag("<list>")],
-    _either("Input should be a string or a list of content parts"),
+    string_or_list("content parts"),
 ]
 StopString = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARS)]
 Stop = Annotated[
     Annotated[StopString, Tag("<string>")]
     | Annotated[Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)], Tag("<list>")],
-    _either("Input should be a string or a list of strings"),
+    string_or_list("strings"),
 ]
 
 
-class MessageShape(_Shape):
+class MessageShape(Shape):
     """One message of the conversation."""
 
     role: Role
     content: Content | None = None
 
 
-class StreamOptionsShape(_Shape):
+class StreamOptionsShape(Shape):
     """`{"include_usage": true}` asks for a last chunk with the usage."""
 
     include_usage: bool | None = None
 
 
-class JsonSchemaShape(_Shape):
-    """`{"name": "finding", "schema": {...}}`. An answer is held to the schema whether `strict` is said or not."""
+class JsonSchemaShape(Shape):
+    """`{"name": "finding", "schema": {...}}`. An answer is held to the schema whether `strict` is said or not.
+
+    Without a schema it is any JSON object: OpenAI's requires a name alone.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-zA-Z0-9_-]+$")]
     strict: bool | None = None
-    content: Annotated[dict[str, Any], Field(alias="schema")]
+    content: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
 
 
-class ResponseFormatShape(_Shape):
+class ResponseFormatShape(Shape):
     """`{"type": "text"}`, `{"type": "json_object"}` or `{"type": "json_schema", "json_schema": {...}}`."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchemaShape | None = None
 
 
-class StructuredOutputsShape(_Shape):
+class StructuredOutputsShape(Shape):
     """vLLM's: `{"choice": ["yes", "no"]}` or `{"json": {...}}`, a schema as an object or as text."""
 
     choice: (
         Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=MAX_CHOICE_CHARS)]],
-            Field(min_length=1, max_length=MAX_CHOICES),
+            list[Annotated[str, Field(min_length=1, max_length=MAX_STRUCTURED_CHOICE_CHARS)]],
+            Field(min_length=1, max_length=MAX_STRUCTURED_CHOICES),
         ]
         | None
     ) = None
     content: Annotated[Any, WithJsonSchema({"type": ["object", "string", "null"]}), Field(alias="json")] = None
 
 
-class SamplingShape(_Shape):
+class SamplingShape(Shape):
     """How an answer's tokens are chosen, and what ends it. An absent field takes the model's default."""
 
     temperature: Annotated[Finite, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[Finite, Field(gt=0, le=1)] | None = None
+    top_p: Annotated[Finite, Field(ge=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=-1)] | None = None
     min_p: Annotated[Finite, Field(ge=0, le=1)] | None = None
     # The penalty divides logits: far below 0.01 it makes infinities of them.

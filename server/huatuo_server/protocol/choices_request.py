@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import MAX_LIST_ITEMS, MessageShape
 from huatuo_server.protocol.conversation import ChatMessage, chat_messages, parse_conversing
 from huatuo_server.protocol.json_body import ignored, refuse_ignored
+from huatuo_server.protocol.shape import Shape
 from huatuo_server.protocol.unsupported import NEVER, REQUEST_FIELDS, refuse
 
 MIN_CHOICES, MAX_CHOICES = 2, 26
@@ -36,10 +37,8 @@ OTHER_ANSWERS: Final[Mapping[str, tuple[Any, ...]]] = {
 Choice = Annotated[str, Field(min_length=1, max_length=MAX_CHOICE_CHARS)]
 
 
-class ChoicesRequestShape(BaseModel):
+class ChoicesRequestShape(Shape):
     """`{"model", "messages", "choices": ["yes", "no"]}`. Fields that choose a chat's tokens change nothing here."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, hide_input_in_errors=True)
 
     model: str
     messages: Annotated[list[MessageShape], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)]

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import FileShape, ImageUrlShape, PartShape, Role, ViewShape
-from huatuo_server.protocol.image_source import ImageRequest, ImageSource, Upload, source_of_file_data, source_of_url
-from huatuo_server.protocol.unsupported import PART_FIELDS, SOURCE_FIELDS, refuse
+from huatuo_server.protocol.image_source import ImageRequest, ImageSource, source_in
+from huatuo_server.protocol.unsupported import FILE_FIELDS, PART_FIELDS, SOURCE_FIELDS, refuse
 from huatuo_server.protocol.view import WHOLE, View, Window
 
-KINDS = ("text", "image_url", "file")
+KINDS = ("text", "refusal", "image_url", "file")
 
 
 def content_part(part: PartShape, role: Role, prefix: str) -> str | ImageRequest:
     """prefix: the part's JSON path with a dot at its end. Raises InvalidRequest."""
     refuse(part.model_extra or {}, PART_FIELDS, prefix)
     _refuse_others(part, prefix)
-    if part.type == "text":
-        if part.text is None:
-            raise _missing(f"{prefix}text")
-        return part.text
+    if part.type in ("text", "refusal"):
+        return _words(part, role, prefix)
     if role != "user":
         raise InvalidRequest(f"{prefix}{part.type}: only user messages hold images.", param=f"{prefix}{part.type}")
     return image_part(part, prefix)
 
 
+def _words(part: PartShape, role: Role, prefix: str) -> str:
+    """A refusal is what an assistant said instead of an answer; the next turn is about it too."""
+    if part.type == "refusal" and role != "assistant":
+        raise InvalidRequest(f"{prefix}type: only an assistant's message holds a refusal.", param=f"{prefix}type")
+    words = part.text if part.type == "text" else part.refusal
+    if words is None:
+        raise _missing(f"{prefix}{part.type}")
+    return words
+
+
 def image_part(part: PartShape, prefix: str = "") -> ImageRequest:
     """The image of a part of the kind `image_url` or `file`. Raises InvalidRequest."""
-    if part.type == "text":
+    if part.type not in ("image_url", "file"):
         raise InvalidRequest(f"{prefix}type must be image_url or file.", param=f"{prefix}type")
     param = f"{prefix}{part.type}"
     shape = part.image_url if part.type == "image_url" else part.file
     if not isinstance(shape, ImageUrlShape | FileShape):
         raise _missing(param)
-    refuse(shape.model_extra or {}, SOURCE_FIELDS, f"{param}.")
+    refuse(shape.model_extra or {}, FILE_FIELDS if isinstance(shape, FileShape) else SOURCE_FIELDS, f"{param}.")
     return ImageRequest(_source(shape, param), image_view(shape.view, f"{param}.view"), param)
 
 
@@ -51,11 +59,10 @@ def _missing(param: str) -> InvalidRequest:
 def _source(shape: ImageUrlShape | FileShape, param: str) -> ImageSource:
     """Either the image itself (in a file part its data, else a URL), or an upload."""
     name, text = ("file_data", shape.file_data) if isinstance(shape, FileShape) else ("url", shape.url)
-    if (text is None) == (shape.file_id is None):
+    given = [(field, value) for field, value in ((name, text), ("file_id", shape.file_id)) if value is not None]
+    if len(given) != 1:
         raise InvalidRequest(f"{param} needs either {name} or file_id.", param=param)
-    if shape.file_id is not None:
-        return Upload(shape.file_id)
-    return (source_of_file_data if isinstance(shape, FileShape) else source_of_url)(text or "", param)
+    return source_in(*given[0], param)
 
 
 def image_view(shape: ViewShape | None, param: str) -> View:

@@ -37,6 +37,13 @@ class ImageRequest:
     param: str
 
 
+def source_in(field: str, value: str, param: str) -> ImageSource:
+    """field: `file_id`, `file_data`, or another, which holds a URL. Raises InvalidRequest."""
+    if field == "file_id":
+        return Upload(value)
+    return (source_of_file_data if field == "file_data" else source_of_url)(value, param)
+
+
 def source_of_url(url: str, param: str) -> ImageSource:
     """Raises InvalidRequest for a URL that is neither data: in base64 nor http(s)."""
     scheme = url[:8].partition(":")[0].lower()

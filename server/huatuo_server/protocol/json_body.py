@@ -19,7 +19,7 @@ MAX_JSON_BRACKETS = 20_000
 """In a body, those in texts counted too; no prompt that fits a context has as many, and base64 has none."""
 
 MAX_IGNORED_FIELDS = 100
-"""How many ignored fields are named; a request with more is not a client's but a fuzzer's."""
+"""How many are named in the answer, so that it cannot be made as large as a request."""
 
 MAX_NAME_CHARS = 64
 """A longer name of an unknown field is cut, so that an answer cannot be made as large as a request."""
@@ -47,8 +47,13 @@ def parse_json(body: bytes | bytearray) -> Any:
 
 
 def ignored(shape: BaseModel, also: set[str] | None = None) -> tuple[str, ...]:
-    """The JSON paths, sorted, of all fields that the shape and those in it do not know; and `also`."""
-    return tuple(sorted({*_extras(shape), *(also or ())})[:MAX_IGNORED_FIELDS])
+    """The JSON paths, sorted, of all fields that the shape and those in it do not know; and `also`.
+
+    Of more than MAX_IGNORED_FIELDS the last entry says how many there are beside those named.
+    """
+    fields = sorted({*_extras(shape), *(also or ())})
+    named, others = fields[:MAX_IGNORED_FIELDS], len(fields) - MAX_IGNORED_FIELDS
+    return (*named, f"… and {others} more") if others > 0 else tuple(named)
 
 
 def refuse_ignored(fields: Sequence[str], *, strict: bool) -> None:
@@ -60,11 +65,16 @@ def refuse_ignored(fields: Sequence[str], *, strict: bool) -> None:
         )
 
 
+def shown_name(name: str) -> str:
+    """Of a field that is a client's own."""
+    return name if len(name) <= MAX_NAME_CHARS else name[:MAX_NAME_CHARS] + "…"
+
+
 def _extras(shape: BaseModel, prefix: str = "") -> Iterator[str]:
     """null says nothing, so it is not named."""
     for name, value in (shape.model_extra or {}).items():
         if value is not None:
-            yield prefix + (name if len(name) <= MAX_NAME_CHARS else name[:MAX_NAME_CHARS] + "…")
+            yield prefix + shown_name(name)
     for name in shape.model_fields_set & type(shape).model_fields.keys():
         value = getattr(shape, name)
         if isinstance(value, BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import PartShape
@@ -13,6 +13,7 @@ from huatuo_server.protocol.content_part import image_part
 from huatuo_server.protocol.image_source import ImageRequest
 from huatuo_server.protocol.json_body import parse_json
 from huatuo_server.protocol.payloads import Payloads
+from huatuo_server.protocol.shape import Shape
 from huatuo_server.protocol.unsupported import PART_FIELDS, refuse
 from huatuo_server.protocol.validation import invalid_request
 from huatuo_server.protocol.view import Form
@@ -25,13 +26,13 @@ SIZE_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-class RenderRequestShape(BaseModel):
+class RenderRequestShape(Shape):
     """`{"image": an image part as in chat, "size": "model" or pixels of the longer side, "format": "png" or "gray16"}`.
 
     A field beside these is refused; in the part, the same are as in chat, and others change nothing.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     image: PartShape
     size: Annotated[Any, Field(json_schema_extra=SIZE_SCHEMA)] = "model"

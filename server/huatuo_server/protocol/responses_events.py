@@ -6,7 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from huatuo_server.protocol.responses_object import OutputLogprob, OutputMessage, OutputText, ResponseObject
+from huatuo_server.protocol.responses_object import OutputLogprobs, OutputMessage, OutputText, ResponseObject
 
 Lifecycle = Literal["response.created", "response.in_progress", "response.completed", "response.incomplete"]
 ItemEvent = Literal["response.output_item.added", "response.output_item.done"]
@@ -52,7 +52,7 @@ class TextDeltaEvent(_InItem):
 
     type: Literal["response.output_text.delta"]
     delta: str
-    logprobs: list[OutputLogprob]
+    logprobs: OutputLogprobs
 
 
 class TextDoneEvent(_InItem):
@@ -60,7 +60,7 @@ class TextDoneEvent(_InItem):
 
     type: Literal["response.output_text.done"]
     text: str
-    logprobs: list[OutputLogprob]
+    logprobs: OutputLogprobs
 
 
 class ErrorEvent(Event):

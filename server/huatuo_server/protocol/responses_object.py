@@ -6,11 +6,13 @@ Extensions: `system_fingerprint` and, once the answer has ended, `images`, `igno
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
+from pydantic import GetPydanticSchema
 from typing_extensions import TypedDict
 
 from huatuo_server.protocol.provenance import ImageProvenance
+from huatuo_server.protocol.written_list import WrittenList
 
 Status = Literal["in_progress", "completed", "incomplete"]
 
@@ -52,13 +54,18 @@ class OutputLogprob(OutputTopLogprob):
     top_logprobs: list[OutputTopLogprob]
 
 
+OutputLogprobs = Annotated[
+    list[OutputLogprob] | WrittenList, GetPydanticSchema(lambda _, schema: schema(list[OutputLogprob]))
+]
+
+
 class OutputText(TypedDict):
     """The answer's text. logprobs: empty unless asked for."""
 
     type: Literal["output_text"]
     text: str
     annotations: list[dict[str, Any]]
-    logprobs: list[OutputLogprob]
+    logprobs: OutputLogprobs
 
 
 class OutputMessage(TypedDict):

@@ -8,7 +8,7 @@ from typing import Final
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import Role
 from huatuo_server.protocol.content_part import image_view
-from huatuo_server.protocol.image_source import ImageRequest, ImageSource, Upload, source_of_file_data, source_of_url
+from huatuo_server.protocol.image_source import ImageRequest, source_in
 from huatuo_server.protocol.responses_schema import InputPartShape
 from huatuo_server.protocol.responses_unsupported import PART_FIELDS
 from huatuo_server.protocol.unsupported import refuse
@@ -38,7 +38,7 @@ def response_part(part: InputPartShape, role: Role, prefix: str) -> str | ImageR
     if role != "user":
         raise InvalidRequest(f"{prefix}type: only user messages hold images.", param=f"{prefix}type")
     param = prefix.removesuffix(".")
-    return ImageRequest(_source(field, value, prefix), image_view(part.view, f"{prefix}view"), param)
+    return ImageRequest(source_in(field, value, f"{prefix}{field}"), image_view(part.view, f"{prefix}view"), param)
 
 
 def _content(part: InputPartShape, prefix: str) -> tuple[str, str]:
@@ -54,12 +54,6 @@ def _content(part: InputPartShape, prefix: str) -> tuple[str, str]:
         raise InvalidRequest(f"{prefix}{wanted[0]} is required.", param=f"{prefix}{wanted[0]}")
     param = prefix.removesuffix(".")
     raise InvalidRequest(f"{param} needs either {' or '.join(wanted)}.", param=param)
-
-
-def _source(field: str, value: str, prefix: str) -> ImageSource:
-    if field == "file_id":
-        return Upload(value)
-    return (source_of_file_data if field == "file_data" else source_of_url)(value, f"{prefix}{field}")
 
 
 def _refuse_view(part: InputPartShape, prefix: str) -> None:

@@ -1,15 +1,17 @@
 """The JSON of a Responses request, as far as its shape goes; what its fields mean together is `responses_request`'s.
 
-Types are strict ("1" is not 1), null is the same as absent, and unknown fields are kept aside in `model_extra`.
+An answer's output items come back as the server gave them out. Their `id`, `status`, `annotations` and `logprobs`
+change nothing, and yet are not named in `ignored_fields`, nor refused by a strict server: they stand in the shapes.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import Discriminator, Field, Tag, WithJsonSchema
 
 from huatuo_server.protocol.chat_schema import MAX_LIST_ITEMS, MAX_TOP_LOGPROBS, Role, SamplingShape, ViewShape
+from huatuo_server.protocol.shape import Shape, string_or_list
 
 MAX_METADATA = 16
 MAX_METADATA_KEY_CHARS = 64
@@ -28,15 +30,11 @@ Includable = Literal[
 ]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class InputPartShape(_Shape):
+class InputPartShape(Shape):
     """A content part: `input_text`, `input_image` or `input_file`; of an answer given back, `output_text` or `refusal`.
 
     `{"type": "input_image", "image_url": "data:image/png;base64,..."}` or `{..., "file_id": "file-..."}`, and perhaps a
-    `view` beside it. filename, annotations, logprobs: what clients send along; read past.
+    `view` beside it. annotations, logprobs: such an answer's own; read past.
     """
 
     type: Literal["input_text", "input_image", "input_file", "output_text", "refusal"]
@@ -47,15 +45,8 @@ class InputPartShape(_Shape):
     file_url: str | None = None
     file_id: str | None = None
     view: ViewShape | None = None
-    filename: str | None = None
     annotations: list[Any] | None = None
     logprobs: list[Any] | None = None
-
-
-def _string_or_list(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "<string>"
-    return "<list>" if isinstance(value, list) else None
 
 
 def _kind_of_item(value: Any) -> str:
@@ -69,24 +60,20 @@ def _kind_of_item(value: Any) -> str:
 InputParts = Annotated[list[InputPartShape], Field(max_length=MAX_LIST_ITEMS, fail_fast=True)]
 
 
-class MessageItemShape(_Shape):
+class MessageItemShape(Shape):
     """A message, or an answer's output item given back. id, status: such an item's own; read past."""
 
     role: Role
     content: Annotated[
         Annotated[str, Tag("<string>")] | Annotated[InputParts, Tag("<list>")],
-        Discriminator(
-            _string_or_list,
-            custom_error_type="string_or_list",
-            custom_error_message="Input should be a string or a list of content parts",
-        ),
+        string_or_list("content parts"),
     ]
     type: Literal["message"] | None = None
     id: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
 
-class ReasoningItemShape(_Shape):
+class ReasoningItemShape(Shape):
     """What another model thought."""
 
     type: Literal["reasoning"]
@@ -97,7 +84,7 @@ class ReasoningItemShape(_Shape):
     encrypted_content: str | None = None
 
 
-class OtherItemShape(_Shape):
+class OtherItemShape(Shape):
     """A tool's call, its output, a reference: nothing that the model can read."""
 
     type: str
@@ -113,7 +100,7 @@ Item = Annotated[
 Items = Annotated[list[Item], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)]
 
 
-class TextFormatShape(_Shape):
+class TextFormatShape(Shape):
     """`{"type": "text"}`, `{"type": "json_object"}` or `{"type": "json_schema", "name": "finding", "schema": {...}}`.
 
     An answer is held to the schema whether `strict` is said or not.
@@ -125,7 +112,7 @@ class TextFormatShape(_Shape):
     content: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
 
 
-class TextShape(_Shape):
+class TextShape(Shape):
     """What the answer's text is to be."""
 
     format: TextFormatShape | None = None
@@ -146,11 +133,7 @@ class ResponsesRequestShape(SamplingShape):
     model: str
     input: Annotated[
         Annotated[str, Tag("<string>")] | Annotated[Items, Tag("<list>")],
-        Discriminator(
-            _string_or_list,
-            custom_error_type="string_or_list",
-            custom_error_message="Input should be a string or a list of items",
-        ),
+        string_or_list("items"),
     ]
     instructions: str | None = None
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None

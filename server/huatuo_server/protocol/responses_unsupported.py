@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol import unsupported
-from huatuo_server.protocol.unsupported import EVERY, NEVER, Harmless
+from huatuo_server.protocol.unsupported import EVERY, NEVER, Harmless, changes_nothing
 
 RESPONSES_FIELDS: Final[Mapping[str, Harmless]] = {
     **unsupported.REQUEST_FIELDS,
@@ -56,6 +56,7 @@ ITEM_FIELDS: Final[Mapping[str, Harmless]] = {**unsupported.MESSAGE_FIELDS, "pha
 PART_FIELDS: Final[Mapping[str, Harmless]] = {
     "detail": EVERY,
     "file": NEVER,
+    "filename": EVERY,
     "input_audio": NEVER,
     "prompt_cache_breakpoint": EVERY,
     "uuid": NEVER,
@@ -69,5 +70,5 @@ TEXT_FIELDS: Final[Mapping[str, Harmless]] = {"verbosity": ("medium",)}
 def refuse_with_reason(extra: Mapping[str, Any]) -> None:
     """Raises InvalidRequest for the first field, by name, of those with a reason."""
     for name in sorted(extra.keys() & REASONS.keys()):
-        if extra[name] is not None and extra[name] not in RESPONSES_FIELDS[name]:
+        if not changes_nothing(extra[name], RESPONSES_FIELDS[name]):
             raise InvalidRequest(f"{name}: {REASONS[name]}.", param=name)

@@ -32,7 +32,8 @@ def _of_format(shape: ResponseFormatShape) -> StructuredOutput | None:
         raise InvalidRequest(f"{param} {wrong}.", param=param)
     if shape.json_schema is not None:
         refuse(shape.json_schema.model_extra or {}, SCHEMA_FIELDS, f"{param}.")
-        return StructuredOutput(json_schema=engine_schema(shape.json_schema.content, f"{param}.schema"))
+        schema = shape.json_schema.content
+        return StructuredOutput(ANY_OBJECT if schema is None else engine_schema(schema, f"{param}.schema"))
     return StructuredOutput(json_schema=ANY_OBJECT) if shape.type == "json_object" else None
 
 

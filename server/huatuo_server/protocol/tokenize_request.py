@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import MAX_LIST_ITEMS, MessageShape
 from huatuo_server.protocol.conversation import ChatMessage, chat_messages, parse_conversing
 from huatuo_server.protocol.json_body import ignored, refuse_ignored
+from huatuo_server.protocol.shape import Shape
 from huatuo_server.protocol.unsupported import NEVER, refuse
 
 TOKENIZE_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
@@ -29,14 +30,12 @@ TOKENIZE_FIELDS: Final[Mapping[str, tuple[Any, ...]]] = {
 """Field -> its harmless values, of those that would make other tokens."""
 
 
-class TokenizeRequestShape(BaseModel):
+class TokenizeRequestShape(Shape):
     """A conversation as in chat, or a text on its own: `messages` or `prompt`.
 
     The fields are those of vLLM's `/tokenize`. A chat request will do as well: what has no effect on its prompt is
     ignored.
     """
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, hide_input_in_errors=True)
 
     model: str
     messages: Annotated[list[MessageShape], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)] | None = (

@@ -1,28 +1,24 @@
 """The fields that we know and do not honour: those that are refused, since the answer would not be what was asked.
 
 A field is honoured (it stands in a shape), inert (it cannot change the answer: accepted, and named in the answer's
-`ignored_fields`) or refused by a 400 that names it. What nobody knows is inert.
+`ignored_fields`) or refused by a 400 that names it. What nobody knows is inert. One exception: what an output item of
+the server's own brings along when it comes back (see `responses_schema`) is neither named nor refused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 from huatuo_server.errors import InvalidRequest
+from huatuo_server.protocol.json_body import shown_name
 
-Harmless: TypeAlias = Container[Any]
-"""The values of a field that change nothing. null is one of every field's: it means that the field is absent."""
-
-
-class _Every:
-    def __contains__(self, value: object) -> bool:
-        return True
-
-
-EVERY: Final = _Every()
+EVERY: Final = "every value"
 """The field is inert, whatever it holds."""
+
+Harmless: TypeAlias = tuple[Any, ...] | Literal["every value"]
+"""The values of a field that change nothing. null is one of every field's: it means that the field is absent."""
 
 NEVER: Final[tuple[Any, ...]] = ()
 """No value of the field is harmless."""
@@ -66,12 +62,8 @@ REQUEST_FIELDS: Final[Mapping[str, Harmless]] = {
     "continue_final_message": (False,),
     "documents": ([],),
     "ec_transfer_params": NEVER,
-    "guided_choice": NEVER,
-    "guided_decoding_backend": NEVER,
-    "guided_grammar": NEVER,
-    "guided_json": NEVER,
-    "guided_regex": NEVER,
-    "guided_whitespace_pattern": NEVER,
+    # Older vLLM's names for structured_outputs, and whatever else begins so.
+    "guided_*": NEVER,
     "include_reasoning": EVERY,
     "include_stop_str_in_output": (False,),
     "kv_transfer_params": NEVER,
@@ -106,7 +98,10 @@ REQUEST_FIELDS: Final[Mapping[str, Harmless]] = {
     "vllm_xargs": ({},),
     "watermarking": (False,),
 }
-"""Field of a request -> its harmless values, the first of which the error message proposes."""
+"""Field of a request -> its harmless values, the first of which the error message proposes.
+
+A name that ends in an asterisk is of all fields that begin so.
+"""
 
 MESSAGE_FIELDS: Final[Mapping[str, Harmless]] = {
     "annotations": EVERY,
@@ -129,7 +124,6 @@ PART_FIELDS: Final[Mapping[str, Harmless]] = {
     "image_embeds": NEVER,
     "input_audio": NEVER,
     "prompt_cache_breakpoint": EVERY,
-    "refusal": NEVER,
     "uuid": NEVER,
     "video_url": NEVER,
     # It stands in the object that names the image; beside it, it would show another picture than was meant.
@@ -139,6 +133,9 @@ PART_FIELDS: Final[Mapping[str, Harmless]] = {
 
 SOURCE_FIELDS: Final[Mapping[str, Harmless]] = {"detail": EVERY, "uuid": NEVER}
 """The same for the object in it that names the image."""
+
+FILE_FIELDS: Final[Mapping[str, Harmless]] = {**SOURCE_FIELDS, "filename": EVERY}
+"""The same for that object of a `file` part."""
 
 STREAM_FIELDS: Final[Mapping[str, Harmless]] = {"continuous_usage_stats": (False,), "include_obfuscation": EVERY}
 """The same for `stream_options`."""
@@ -163,12 +160,27 @@ STRUCTURED_FIELDS: Final[Mapping[str, Harmless]] = {
 
 def refuse(extra: Mapping[str, Any], table: Mapping[str, Harmless], prefix: str = "") -> None:
     """Raises InvalidRequest for the first field of the table whose being ignored would change the answer."""
-    for name, harmless in table.items():
-        value = extra.get(name)
-        if value is None or value in harmless:
-            continue
-        param = f"{prefix}{name}"
-        way_out = f" or set it to {json.dumps(harmless[0])}" if isinstance(harmless, tuple) and harmless else ""
-        raise InvalidRequest(
-            f"{param} is not supported, and ignoring it would change the answer: leave it out{way_out}.", param=param
-        )
+    for row, harmless in table.items():
+        for name in _meant(row, extra):
+            if changes_nothing(extra.get(name), harmless):
+                continue
+            param = prefix + shown_name(name)
+            way_out = f" or set it to {json.dumps(harmless[0])}" if isinstance(harmless, tuple) and harmless else ""
+            raise InvalidRequest(
+                f"{param} is not supported, and ignoring it would change the answer: leave it out{way_out}.",
+                param=param,
+            )
+
+
+def changes_nothing(value: Any, harmless: Harmless) -> bool:
+    """Of a field's value. False is not 0, and True is not 1."""
+    if value is None or not isinstance(harmless, tuple):
+        return True
+    return any(value == one and isinstance(value, bool) is isinstance(one, bool) for one in harmless)
+
+
+def _meant(row: str, extra: Mapping[str, Any]) -> Iterable[str]:
+    """The fields that a row of a table is about."""
+    if not row.endswith("*"):
+        return (row,)
+    return (name for name in extra if name.startswith(row[:-1]))

@@ -17,7 +17,7 @@ from huatuo_server.protocol.wire_schema import wire_schema
 from huatuo_server.routes.error_responses import ENGINE, EXCHANGE, IMAGES, PROMPT, error_responses
 from huatuo_server.routes.event_stream import send_events
 from huatuo_server.routes.examples import EVENTS
-from huatuo_server.routes.exchange import Exchange, start
+from huatuo_server.routes.exchange import EngineExchange, start
 from huatuo_server.routes.json_body import json_body
 from huatuo_server.service import Service
 
@@ -45,17 +45,10 @@ def chat_routes(service: Service) -> APIRouter:
     return router
 
 
-class ChatExchange(Exchange):
+class ChatExchange(EngineExchange):
     """An answer, whole or as a stream."""
 
     path = PATH
-
-    def admit(self, call: Call) -> None:
-        self.service.startup.require_ready()
-        self.service.queue.check(call.flow)
-
-    async def record(self, call: Call) -> None:
-        """Later: with its images, and before the engine."""
 
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
         answered = await answer(self.service, self.service.startup.require_ready(), body, call)

@@ -12,7 +12,7 @@ from huatuo_server.protocol import sse
 from huatuo_server.protocol.choices_request import ChoicesRequestShape
 from huatuo_server.protocol.choices_response import ChatChoices
 from huatuo_server.routes.error_responses import ENGINE, EXCHANGE, IMAGES, PROMPT, error_responses
-from huatuo_server.routes.exchange import Exchange, start
+from huatuo_server.routes.exchange import EngineExchange, start
 from huatuo_server.routes.json_body import json_body
 from huatuo_server.service import Service
 
@@ -37,17 +37,10 @@ def choices_routes(service: Service) -> APIRouter:
     return router
 
 
-class ChoicesExchange(Exchange):
+class ChoicesExchange(EngineExchange):
     """A closed question, answered in numbers."""
 
     path = PATH
-
-    def admit(self, call: Call) -> None:
-        self.service.startup.require_ready()
-        self.service.queue.check(call.flow)
-
-    async def record(self, call: Call) -> None:
-        """Later: with its images, and before the engine."""
 
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
         last = sse.json_bytes(await score(self.service, self.service.startup.require_ready(), body, call))

@@ -139,6 +139,9 @@ def _add_examples(operation: Document) -> None:
             content["examples"] = {name: {"value": value} for name, value in examples.requests.items()}
     for media_type, value in examples.answers.items():
         operation["responses"]["200"]["content"][media_type]["example"] = value
+    for media_type, url in examples.files.items():
+        named = {"bytes": {"externalValue": url}}
+        operation["responses"]["200"]["content"][media_type]["examples"] = named
 
 
 def _collect(schemas: Document, schema: Document) -> Document:

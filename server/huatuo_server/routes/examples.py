@@ -1,7 +1,9 @@
-"""One request and one answer of each route, for `/openapi.json`, all about the same picture of one grey pixel."""
+"""One request and one answer of each route, for `/openapi.json`, all about a picture of one grey pixel."""
 
 from __future__ import annotations
 
+import base64
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,14 +22,21 @@ from huatuo_server.protocol.tokenization import Tokenization
 
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
+PNG: Final = "image/png"
+BYTES: Final = "application/octet-stream"
+PLAIN_TEXT: Final = "text/plain"
+OPENMETRICS: Final = "application/openmetrics-text"
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """requests: bodies by a name for people. answers: by media type."""
+    """requests: bodies by a name for people. answers: by media type, of text or of what JSON can hold. files: answers
+    of bytes by media type, as data: URLs of it.
+    """
 
     requests: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 MODEL: Final = "huatuogpt-vision"
@@ -245,10 +254,16 @@ RENDERING: Final = ChatRendering(
     ignored_fields=[],
 )
 
+BITMAP: Final = struct.pack(
+    "<2s3I I2i2H6I 4s", b"BM", 58, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0, b"\x7f\x7f\x7f"
+).decode("ascii")
+"""A BMP of one grey pixel, which JSON can hold: its bytes are all ASCII, as those of no PNG are."""
+
+UPLOAD: Final = {"file": BITMAP, "purpose": "vision"}
 FILE: Final = {
     "id": "file-0192f0c1d4e5",
     "object": "file",
-    "bytes": 67,
+    "bytes": len(BITMAP),
     "created_at": CREATED,
     "expires_at": CREATED + 3600,
     "filename": "upload",
@@ -283,6 +298,11 @@ MODEL_OBJECT: Final = ModelObject(
     preparation_version=PREPARATION_VERSION,
     versions={"huatuo_server": __version__, "vllm": "0.32.0"},
 )
+METRICS: Final = """\
+# HELP hgv_requests_in_flight Requests received and not ended.
+# TYPE hgv_requests_in_flight gauge
+hgv_requests_in_flight 1.0
+"""
 OK: Final = {"status": "ok", "phase": "ready", "reason": None}
 
 EXAMPLES: Final[Mapping[str, Examples]] = {
@@ -339,8 +359,19 @@ EXAMPLES: Final[Mapping[str, Examples]] = {
     "render_image": Examples(
         {"as the model sees it": {"image": IMAGE_PART, "size": "model"}},
         {JSON: {"object": "image.rendering", "image": PIXEL, "provenance": PROVENANCE}},
+        {PNG: PIXEL},
     ),
-    "upload_file": Examples({}, {JSON: FILE}),
+    "upload_file": Examples(
+        {
+            "an image": UPLOAD,
+            "an image for an hour": {
+                **UPLOAD,
+                "expires_after[anchor]": "created_at",
+                "expires_after[seconds]": 3600,
+            },
+        },
+        {JSON: FILE},
+    ),
     "list_files": Examples(
         {},
         {
@@ -354,9 +385,11 @@ EXAMPLES: Final[Mapping[str, Examples]] = {
         },
     ),
     "retrieve_file": Examples({}, {JSON: FILE}),
+    "download_file": Examples(files={BYTES: f"data:{BYTES};base64,{base64.b64encode(BITMAP.encode()).decode()}"}),
     "delete_file": Examples({}, {JSON: {"id": FILE["id"], "object": "file", "deleted": True}}),
     "list_models": Examples({}, {JSON: {"object": "list", "data": [MODEL_OBJECT]}}),
     "retrieve_model": Examples({}, {JSON: MODEL_OBJECT}),
+    "metrics": Examples({}, {PLAIN_TEXT: METRICS, OPENMETRICS: f"{METRICS}# EOF\n"}),
     "live": Examples({}, {JSON: OK}),
     "started": Examples({}, {JSON: OK}),
     "ready": Examples({}, {JSON: OK}),
