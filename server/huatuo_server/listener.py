@@ -68,8 +68,10 @@ def bind(host: str, port: int) -> socket.socket:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise ListenError(f"cannot listen on {_url(host, port)}: {_cause(error)}") from error
-    # Each connection inherits it.
+    # Each connection inherits both. asyncio sets the second one only where the socket names its protocol, which
+    # `create_server`'s does not: an answer then waits 40 ms for the client's delayed acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 

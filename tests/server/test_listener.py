@@ -33,3 +33,11 @@ def test_a_name_that_nobody_knows_is_one_clear_line() -> None:
     """A mistyped --host says so."""
     with pytest.raises(ListenError, match=r"^cannot listen on http://no-such-host\.invalid:8000: "):
         bind("no-such-host.invalid", 8000)
+
+
+def test_an_answer_waits_for_no_acknowledgement() -> None:
+    """Small answers on a kept connection go out at once: the option is on each connection (TCP_NODELAY, tcp(7))."""
+    with bind("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -255,7 +255,7 @@ def test_a_defect_of_ours_is_a_500_without_a_word_of_it(monkeypatch: pytest.Monk
 
     with served() as server:
         with monkeypatch.context() as patch:
-            patch.setattr("huatuo_server.pipeline.render", broken)
+            patch.setattr("huatuo_server.prompted.render", broken)
             response = server.post(ask())
         with monkeypatch.context() as patch:
             patch.setattr("huatuo_server.detokenizer.BytePieceDecoder.finish", broken)
@@ -295,7 +295,7 @@ def test_nothing_a_client_sends_is_logged(monkeypatch: pytest.MonkeyPatch) -> No
         httpx.get(f"{server.base_url}/{CANARY}?{CANARY}")
         httpx.get(f"{server.base_url}/v1/models/{CANARY}")
         with monkeypatch.context() as patch:
-            patch.setattr("huatuo_server.pipeline.render", broken)
+            patch.setattr("huatuo_server.prompted.render", broken)
             server.post(ask(CANARY))
         page = httpx.get(f"{server.base_url}/metrics").text
 
