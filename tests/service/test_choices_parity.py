@@ -114,6 +114,7 @@ def test_the_34bs_layout_agrees_with_the_reference(real_server: RealServer) -> N
     check_all(real_server.url, golden.CHECKPOINT)
 
 
+@pytest.mark.long
 def test_the_7bs_layout_agrees_with_the_reference(tmp_path: Path) -> None:
     """The same on the other tokenizer and the other language model."""
     checkpoint = tmp_path / "7b"

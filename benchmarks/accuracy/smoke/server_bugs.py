@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from benchmarks.accuracy.smoke.bug import Switch, plant
-from huatuo_server import pipeline
+from huatuo_server import prompted
 from huatuo_server.engine.base import Prompt, Sampling
 from huatuo_server.engine.vllm_engine import VllmEngine
 from huatuo_server.images import preparation, worker, workers
@@ -33,7 +33,7 @@ SamplingParams = Callable[[VllmEngine, Sampling], Any]
 
 def plant_all(switch: Switch) -> None:
     """In this process and in the image workers that it will start."""
-    plant(pipeline, "render", rendering(render, switch))
+    plant(prompted, "render", rendering(render, switch))
     plant(preparation, "identity", telling_bugs_apart(identity, switch))
     plant(VllmEngine, "_sampling_params", penalising(VllmEngine._sampling_params, switch))
     plant(workers, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": starting(subprocess.Popen, switch)}))
