@@ -118,7 +118,7 @@ class Requests:
             ("a role that is none", 400, {"messages": [{"role": word["role"], "content": "x"}]}),
             ("a part that is none", 400, {"messages": [{"role": "user", "content": [{"type": word["part"]}]}]}),
             ("a grammar", 400, {"guided_regex": word["guided_regex"]}),
-            ("a schema", 400, {"response_format": {"type": "json_schema", "json_schema": {"name": word["schema"]}}}),
+            ("a schema", 400, {"structured_outputs": {"json": {"type": word["schema"]}}}),
             ("tools", 400, {"tools": [{"type": "function", "function": {"name": word["tool"]}}]}),
             ("an id for the cache", 400, {"cache_salt": word["cache_salt"]}),
             ("logit_bias", 400, {"logit_bias": {word["logit_bias"]: 1}}),
