@@ -59,10 +59,8 @@ Request = TypeVar("Request")
 SLOW = re.compile(rb'"(json_schema|structured_outputs)"|\\u')
 """How a body shows that it may hold a schema, whose trial takes milliseconds; any name may be escaped."""
 
-ENDS_BYTES = 64 * 1024
-"""Of a body's head and tail, which are searched for that; what lies between is an image, and a schema hidden there
-takes no more than those milliseconds. Other bodies are read at once: a thread costs a busy machine's clients more.
-"""
+SHORT_BYTES = 16 * 1024
+"""A longer body may take as long without one."""
 
 
 async def answer(
@@ -78,10 +76,10 @@ async def answer(
 
 
 async def _read(parse: Callable[..., Request], service: Service, model: ServedModel, body: Body) -> Request:
-    """The request in a body; read off the event loop where it shows a schema."""
+    """The request in a body; read off the event loop where that takes more than a thread costs."""
     taken, limits = body.take(), service.limits
     known = {"max_images": limits.max_images, "vocab_size": model.card.vocab_size, "strict": limits.strict}
-    if SLOW.search(taken, 0, ENDS_BYTES) or SLOW.search(taken, max(0, len(taken) - ENDS_BYTES)):
+    if len(taken) > SHORT_BYTES or SLOW.search(taken):
         return await asyncio.to_thread(parse, taken, **known)
     return parse(taken, **known)
 
