@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from itertools import chain
+from typing import Final, NamedTuple, TypeAlias
 
 from huatuo_server.detokenizer import TextDecoder
 from huatuo_server.engine.base import FinishReason, TokenDelta
-from huatuo_server.errors import EngineRequestError
 from huatuo_server.stop_strings import StopStrings
 
 _TOP: Final = struct.Struct("<id")
@@ -43,8 +42,7 @@ class TokenLogprob:
         return tuple(_TOP.iter_unpack(self.packed_top))
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """What a delta adds to the answer. The last one, and only it, has a finish_reason.
 
     text: certain to be part of the answer; may be empty while text is held back. num_cached_tokens: of the prompt.
@@ -59,8 +57,23 @@ class Piece:
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-ChoicePiece: TypeAlias = tuple[int, Piece]
-"""Which of an answer's choices, and what a delta adds to it."""
+TakePiece: TypeAlias = Callable[[int, Piece], None]
+"""Takes which of an answer's choices it is, and what a delta adds to it; at once and on the event loop."""
+
+
+RunAnswers: TypeAlias = Callable[[TakePiece], Awaitable[None]]
+"""Generates all answers of a request and returns after the last piece; cancelling aborts them."""
+
+
+def merged(pieces: Sequence[Piece]) -> Piece:
+    """Pieces of one choice that follow one another, as one. At least one."""
+    return Piece(
+        "".join(piece.text for piece in pieces),
+        tuple(chain.from_iterable(piece.token_ids for piece in pieces)),
+        pieces[-1].finish_reason,
+        max(piece.num_cached_tokens for piece in pieces),
+        tuple(chain.from_iterable(piece.logprobs for piece in pieces)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +99,21 @@ class AnswerText:
         self._decoder = decoder
         self._ending = ending
         self._stop = StopStrings(ending.stop)
+        # Nothing in the text can end it, and nobody asks which token stands where.
+        self._plain = not ending.stop and ending.num_logprobs is None
         self._num_decoded = 0
         self._num_given = 0
         self._logprobs: deque[TokenLogprob] = deque()
         self._num_told = 0
 
     def piece(self, delta: TokenDelta) -> Piece:
-        """What the delta adds. Tokens are taken one by one, so that the answer ends with the right one."""
+        """What the delta adds."""
+        if self._plain and delta.finish_reason is None:
+            return Piece(self._decoder.push(delta.token_ids), delta.token_ids, None, delta.num_cached_tokens)
+        return self._searched(delta)
+
+    def _searched(self, delta: TokenDelta) -> Piece:
+        """Tokens are taken one by one, so that the answer ends with the right one."""
         texts: list[str] = []
         logprobs: list[TokenLogprob] = []
         token_ids = delta.token_ids[:-1] if delta.finish_reason == "stop" else delta.token_ids
@@ -136,25 +157,3 @@ class AnswerText:
         while self._logprobs and self._num_told < len(begins) and begins[self._num_told] < self._num_given:
             self._num_told += 1
             yield self._logprobs.popleft()
-
-
-async def answer_text(
-    deltas: AsyncGenerator[TokenDelta, None], decoder: TextDecoder, ending: Ending
-) -> AsyncGenerator[Piece, None]:
-    """A piece for each delta, up to the end of the answer. A generation that a stop string cuts short is aborted.
-
-    Raises EngineRequestError when the deltas end without a finish_reason, and whatever the deltas raise.
-    """
-    text = AnswerText(decoder, ending)
-    async with aclosing(deltas):
-        async for delta in deltas:
-            piece = text.piece(delta)
-            if piece.finish_reason is not None:
-                break
-            yield piece
-        else:
-            raise EngineRequestError("The engine ended the answer without a reason.")
-        if delta.finish_reason is not None:
-            # The engine is done, and a generator that runs out aborts nothing.
-            await anext(deltas, None)
-    yield piece

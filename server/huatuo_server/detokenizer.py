@@ -51,6 +51,7 @@ class ByteLevelDecoder:
     def __init__(self, pieces: Mapping[int, bytes]) -> None:
         self._pieces = pieces
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._within_character = False
         self._num_chars = 0
         self._begins = array("I")
 
@@ -69,8 +70,13 @@ class ByteLevelDecoder:
 
     def _push(self, token_id: int) -> str:
         piece = self._pieces.get(token_id, b"")
-        self._begins.append(self._num_chars + self._chars_before(piece))
-        text = self._utf8.decode(piece)
+        if self._within_character or not piece.isascii():
+            self._begins.append(self._num_chars + self._chars_before(piece))
+            text = self._utf8.decode(piece)
+            self._within_character = bool(self._utf8.getstate()[0])
+        else:
+            self._begins.append(self._num_chars)
+            text = piece.decode("ascii")
         self._num_chars += len(text)
         return text
 
@@ -122,7 +128,11 @@ class BytePieceDecoder:
     def _push(self, token_id: int) -> str:
         piece = self._pieces.get(token_id)
         if isinstance(piece, str):
-            return self._end_run() + self._add(piece, [0])
+            if self._places or self._strips:
+                return self._end_run() + self._add(piece, [0])
+            self._begins.append(self._num_chars)
+            self._num_chars += len(piece)
+            return piece
         self._places.append(len(self._run))
         if piece is not None:
             self._run.append(piece)

@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 
 from huatuo_server.admission.fair_queue import Place
-from huatuo_server.answer_text import ChoicePiece, Ending, Piece, answer_text
+from huatuo_server.answer_text import AnswerText, Ending, TakePiece
 from huatuo_server.call import Call
-from huatuo_server.engine.base import Sampling
+from huatuo_server.engine.base import Sampling, TokenDelta, all_deltas
+from huatuo_server.errors import EngineRequestError
 from huatuo_server.lane import LANES
 from huatuo_server.prompted import Prompted
 from huatuo_server.protocol.chat_request import ChatRequest
-from huatuo_server.pulse import Awaited
 from huatuo_server.sampling import sampling_of_choice
 from huatuo_server.scoring import Ask, Fork, NextLogprobs, next_logprobs
 from huatuo_server.served_model import ServedModel
 from huatuo_server.service import Service
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers of a call, yet to be generated; the engine reads their common prompt once.
+
+    generations: one an answer. Each gives its pieces to whom it is called with, as fast as the engine makes them: the
+    engine must not wait for a client, who would keep a place in it from others.
+    """
+
+    generations: Sequence[Callable[[TakePiece], Awaitable[None]]]
+
+    async def run(self, take: TakePiece) -> None:
+        """All of them, up to the last piece. Cancelling aborts them; where one raises, so does this, and the others
+        are given up.
+        """
+        if len(self.generations) == 1:
+            await self.generations[0](take)
+            return
+        tasks = [asyncio.ensure_future(generation(take)) for generation in self.generations]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            # An error that knows the tasks which know the error would keep the prompt until the collector comes.
+            del tasks
+
+
 @dataclass(slots=True)
 class Running:
-    """How many of a call's choices the engine still works on; with the last one it leaves its place."""
+    """How many of a call's answers the engine still works on; with the last one it leaves its place."""
 
     num: int
     place: Place
@@ -35,7 +64,39 @@ class Running:
             self.place.leave(completion_tokens)
 
 
-def choices(
+class _Generation:
+    """One answer of a call: deltas -> pieces, timed and counted."""
+
+    def __init__(self, index: int, text: AnswerText, running: Running, call: Call, take: TakePiece) -> None:
+        self._index = index
+        self._text = text
+        self._running = running
+        self._call = call
+        self._take = take
+        self._begun = False
+        self.ended = False
+
+    def take(self, delta: TokenDelta) -> bool:
+        """The engine's next delta; whether more of them are wanted."""
+        piece = self._text.piece(delta)
+        if piece.token_ids:
+            self._count(len(piece.token_ids))
+        if piece.finish_reason is not None:
+            self.ended = True
+            if self._call.finish_reason != "length":
+                self._call.finish_reason = piece.finish_reason
+        self._take(self._index, piece)
+        return not self.ended
+
+    def _count(self, num_tokens: int) -> None:
+        if not self._begun:
+            self._begun = True
+            self._running.place.first_token()
+        self._call.meter.tokens(num_tokens, self._index)
+        self._call.completion_tokens += num_tokens
+
+
+def answers(
     service: Service,
     model: ServedModel,
     request: ChatRequest,
@@ -43,23 +104,30 @@ def choices(
     sampling: Sampling,
     call: Call,
     place: Place,
-) -> list[AsyncGenerator[ChoicePiece, None]]:
-    """A generation for each of the answers that are wanted; the engine reads their common prompt once."""
-    card, running = model.card, Running(request.n, place)
+) -> Answers:
+    """The answers that a request wants."""
+    running, awaited = Running(request.n, place), service.startup.awaited
     ending = Ending(request.stop, request.min_tokens or 0, num_logprobs=request.num_logprobs)
 
-    def pieces(index: int) -> AsyncGenerator[ChoicePiece, None]:
-        deltas = model.engine.generate(
-            prompted.prompt,
-            sampling_of_choice(sampling, index),
-            f"{call.engine_id}-{index}" if index else call.engine_id,
-            priority=LANES.index(call.caller.lane),
-        )
-        text = answer_text(deltas, card.tokenizer.text_decoder(), ending)
-        return _metered(text, index, running, call, service.startup.awaited)
+    async def generate(index: int, take: TakePiece) -> None:
+        text = AnswerText(model.card.tokenizer.text_decoder(), ending)
+        generation = _Generation(index, text, running, call, take)
+        try:
+            with awaited.one_more():
+                await model.engine.generate(
+                    prompted.prompt,
+                    sampling_of_choice(sampling, index),
+                    f"{call.engine_id}-{index}" if index else call.engine_id,
+                    generation.take,
+                    priority=LANES.index(call.caller.lane),
+                )
+            if not generation.ended:
+                raise EngineRequestError("The engine ended the answer without a reason.")
+        finally:
+            running.one_less(call.completion_tokens)
 
     call.meter.entered_engine()
-    return [pieces(index) for index in range(request.n)]
+    return Answers([partial(generate, index) for index in range(request.n)])
 
 
 def asking(service: Service, model: ServedModel, prompted: Prompted, call: Call, place: Place) -> Ask:
@@ -69,14 +137,12 @@ def asking(service: Service, model: ServedModel, prompted: Prompted, call: Call,
 
     async def ask(fork: Fork) -> NextLogprobs:
         number = next(numbers)
-        deltas = model.engine.generate(
-            replace(prompted.prompt, token_ids=prompted.prompt.token_ids + fork.prefix),
-            Sampling(max_tokens=1, ignore_eos=True, logprob_token_ids=fork.next_ids),
-            f"{call.engine_id}-{number}" if number else call.engine_id,
-            priority=LANES.index(call.caller.lane),
-        )
+        prompt = replace(prompted.prompt, token_ids=prompted.prompt.token_ids + fork.prefix)
+        sampling = Sampling(max_tokens=1, ignore_eos=True, logprob_token_ids=fork.next_ids)
+        request_id = f"{call.engine_id}-{number}" if number else call.engine_id
+        priority = LANES.index(call.caller.lane)
         with service.startup.awaited.one_more():
-            found = await next_logprobs(deltas, fork)
+            found = next_logprobs(await all_deltas(model.engine, prompt, sampling, request_id, priority=priority), fork)
         if not fork.length:
             place.first_token()
             call.meter.tokens(1)
@@ -84,27 +150,3 @@ def asking(service: Service, model: ServedModel, prompted: Prompted, call: Call,
         return found
 
     return ask
-
-
-async def _metered(
-    pieces: AsyncGenerator[Piece, None], index: int, running: Running, call: Call, awaited: Awaited
-) -> AsyncGenerator[ChoicePiece, None]:
-    """The pieces of one choice, timed and counted as they come."""
-    try:
-        async with aclosing(pieces):
-            while piece := await _next(pieces, awaited):
-                if piece.token_ids:
-                    running.place.first_token()
-                    call.meter.tokens(len(piece.token_ids), index)
-                    call.completion_tokens += len(piece.token_ids)
-                if piece.finish_reason is not None and call.finish_reason != "length":
-                    call.finish_reason = piece.finish_reason
-                yield index, piece
-    finally:
-        running.one_less(call.completion_tokens)
-
-
-async def _next(pieces: AsyncGenerator[Piece, None], awaited: Awaited) -> Piece | None:
-    """None after the last one. Only in here does a request wait for the engine."""
-    with awaited.one_more():
-        return await anext(pieces, None)

@@ -1,6 +1,8 @@
 """The whole path of a request, once: `_asked` is the list of its stages, from the request to the pieces of its answers.
 
 bytes -> protocol -> a place -> images -> prompt -> the turn -> engine -> responses -> bytes
+
+Up to the engine a stage is awaited; from there on each token is pushed, by plain calls, up to the socket.
 """
 
 from __future__ import annotations
@@ -8,20 +10,20 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from huatuo_server.admission.body import Body
-from huatuo_server.answer_text import ChoicePiece
+from huatuo_server.answer_text import RunAnswers
 from huatuo_server.call import Call
 from huatuo_server.errors import ContextLengthExceeded, ModelNotFound
-from huatuo_server.generation import asking, choices
+from huatuo_server.generation import answers, asking
 from huatuo_server.prompt import prompt_pieces
 from huatuo_server.prompted import Prompted, content_of, prompt_of, refuse_endless
 from huatuo_server.protocol.chat_rendering import ChatRendering
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
-from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk
+from huatuo_server.protocol.chat_response import ChatCompletion
 from huatuo_server.protocol.choices_request import parse_choices_request
 from huatuo_server.protocol.choices_response import ChatChoices
 from huatuo_server.protocol.provenance import ImageProvenance
@@ -30,9 +32,8 @@ from huatuo_server.protocol.responses_object import ResponseObject
 from huatuo_server.protocol.responses_request import parse_responses_request
 from huatuo_server.protocol.tokenization import Tokenization
 from huatuo_server.protocol.tokenize_request import parse_tokenize_request
-from huatuo_server.read_ahead import read_ahead
 from huatuo_server.record import put_on_record
-from huatuo_server.responses.chat import chunks, completion
+from huatuo_server.responses.chat import ChatStream, completion
 from huatuo_server.responses.chat_rendering import chat_rendering
 from huatuo_server.responses.choices import weighed
 from huatuo_server.responses.heading import Heading
@@ -55,6 +56,10 @@ from huatuo_server.served_model import ServedModel
 from huatuo_server.service import Service
 
 Request = TypeVar("Request")
+Stream = TypeVar("Stream")
+
+Streamed: TypeAlias = tuple[Stream, RunAnswers]
+"""A stream that has not begun: who writes its events, and what makes the pieces for them."""
 
 SLOW = re.compile(rb'"(json_schema|structured_outputs)"|\\u')
 """How a body shows that it may hold a schema, whose trial takes milliseconds; any name may be escaped."""
@@ -65,14 +70,14 @@ SHORT_BYTES = 16 * 1024
 
 async def answer(
     service: Service, model: ServedModel, body: Body, call: Call
-) -> Awaitable[ChatCompletion] | AsyncGenerator[ChatCompletionChunk, None]:
-    """A chat request's completion, yet to be awaited, or the chunks of its stream.
+) -> Awaitable[ChatCompletion] | Streamed[ChatStream]:
+    """A chat request's completion, yet to be awaited, or its stream, yet to be run.
 
-    Raises errors.RequestError; so do the completion and the chunks.
+    Raises errors.RequestError; so do the completion and the stream.
     """
     request = await _read(parse_chat_request, service, model, body)
-    pieces, heading = await _asked(service, model, request, body, call)
-    return chunks(pieces, heading) if request.stream else completion(pieces, heading)
+    run, heading = await _asked(service, model, request, body, call)
+    return (ChatStream(heading), run) if request.stream else completion(run, heading)
 
 
 async def _read(parse: Callable[..., Request], service: Service, model: ServedModel, body: Body) -> Request:
@@ -86,8 +91,8 @@ async def _read(parse: Callable[..., Request], service: Service, model: ServedMo
 
 async def _asked(
     service: Service, model: ServedModel, request: ChatRequest, body: Body, call: Call
-) -> tuple[AsyncGenerator[ChoicePiece, None], Heading]:
-    """The whole path of a request that wants answers: the pieces of all of them as they come. Raises RequestError."""
+) -> tuple[RunAnswers, Heading]:
+    """The whole path of a request that wants answers, up to the engine. Raises RequestError."""
     _require_model(request.model, service.model_name)
     place = call.held.enter_context(service.queue.place(call.flow))
     prompted = await prompt_of(service, model, request.messages, body, call)
@@ -96,8 +101,8 @@ async def _asked(
     await put_on_record(service, call, model, prompted.sha256, parameters_on_record(sampling, request.n))
     await place.enter(prompted.room.prompt, sampling.max_tokens, call.deadline, num_seqs=request.n)
     call.entered, call.prompt_tokens = True, prompted.room.prompt
-    pieces = read_ahead(*choices(service, model, request, prompted, sampling, call, place))
-    return pieces, _chat_heading(service, model, request, prompted, call, clamped_to)
+    wanted = answers(service, model, request, prompted, sampling, call, place)
+    return wanted.run, _chat_heading(service, model, request, prompted, call, clamped_to)
 
 
 def _chat_heading(
@@ -130,20 +135,20 @@ def _heading(
 
 async def respond(
     service: Service, model: ServedModel, body: Body, call: Call
-) -> Awaitable[ResponseObject] | ResponseStream:
-    """A Responses request's response, yet to be awaited, or the events of its stream.
+) -> Awaitable[ResponseObject] | Streamed[ResponseStream]:
+    """A Responses request's response, yet to be awaited, or its stream, yet to be run.
 
-    Raises errors.RequestError; so do the response and the events.
+    Raises errors.RequestError; so do the response and the stream.
     """
     defaults = model.card.family.sampling
     request = await _read(parse_responses_request, service, model, body)
     try:
-        pieces, heading = await _asked(service, model, request.asked, body, call)
+        run, heading = await _asked(service, model, request.asked, body, call)
     except ContextLengthExceeded as error:
         error.param = "input"
         raise
     said = ResponseHeading.of(call.id, heading, request, defaults)
-    return ResponseStream(pieces, said) if request.asked.stream else response(pieces, said)
+    return (ResponseStream(said), run) if request.asked.stream else response(run, said)
 
 
 async def score(service: Service, model: ServedModel, body: Body, call: Call) -> ChatChoices:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from huatuo_server.engine.base import Prompt, Sampling
+from huatuo_server.engine.base import Prompt, Sampling, all_deltas
 from huatuo_server.errors import EngineDeadError, EngineHungError, EngineRequestError
 from huatuo_server.prompt import Message, render
 from huatuo_server.served_model import ServedModel
@@ -45,15 +45,6 @@ class Awaited:
             yield
         finally:
             self.count -= 1
-
-    @contextmanager
-    def one_less(self) -> Iterator[None]:
-        """While the block, within `one_more`, runs."""
-        self.count -= 1
-        try:
-            yield
-        finally:
-            self.count += 1
 
 
 class Pulse:
@@ -116,8 +107,7 @@ class Pulse:
 
     async def _ask(self) -> None:
         try:
-            async for _ in self._engine.generate(self._prompt, CANARY_SAMPLING, f"canary-{next(self._numbers)}"):
-                pass
+            await all_deltas(self._engine, self._prompt, CANARY_SAMPLING, f"canary-{next(self._numbers)}")
         except EngineDeadError:
             raise
         except EngineRequestError as error:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from huatuo_server.engine.base import TokenDelta
@@ -187,15 +186,13 @@ async def _ask_all(others: Sequence[Fork], ask: Ask, at_once: int, found: dict[F
         del tasks
 
 
-async def next_logprobs(deltas: AsyncGenerator[TokenDelta, None], fork: Fork) -> NextLogprobs:
+def next_logprobs(deltas: Sequence[TokenDelta], fork: Fork) -> NextLogprobs:
     """What a generation of one token says of a fork. Raises EngineRequestError where that is not all, or no number."""
-    async with aclosing(deltas):
-        received = [delta async for delta in deltas]
-    steps = [step for delta in received for step in delta.logprobs]
+    steps = [step for delta in deltas for step in delta.logprobs]
     if len(steps) != 1 or not all(math.isfinite(steps[0].get(token_id, math.nan)) for token_id in fork.next_ids):
         raise EngineRequestError("The engine did not tell the log-probability of every choice.")
     found = {token_id: steps[0][token_id] for token_id in fork.next_ids}
-    return NextLogprobs(found, max(delta.num_cached_tokens for delta in received))
+    return NextLogprobs(found, max(delta.num_cached_tokens for delta in deltas))
 
 
 def softmax(logs: Sequence[float]) -> list[float]:

@@ -27,6 +27,7 @@ from uvicorn.server import ServerState
 
 from huatuo_server.connections import Connections
 from huatuo_server.errors import HeaderTimeout, HeadTooLarge, InvalidHttp, RequestError, TooManyConnections
+from huatuo_server.outlet import OUTLET
 
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers. Also what chunks may bring beside their content, over the size of the content."""
@@ -211,7 +212,7 @@ class Connection(HttpToolsProtocol):
         self._wait_no_more()
         if not self.flow.write_paused:
             self._watch_no_more()
-        cycle.transport = _Outlet(self)
+        cycle.transport = _AnswerTransport(self)
         super()._start_asgi_task(cycle, partial(self._answer, app, cycle))
 
     async def _answer(
@@ -222,6 +223,8 @@ class Connection(HttpToolsProtocol):
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
     ) -> None:
+        scope["extensions"] = {OUTLET: _BodyOutlet(self, cycle)}  # type: ignore[dict-item]
+
         async def sending(message: ASGISendEvent) -> None:
             if message["type"] == "http.response.start" and not self._may_go_on(cycle):
                 cycle.keep_alive = False
@@ -362,7 +365,27 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
 
-class _Outlet(asyncio.Transport):
+class _BodyOutlet:
+    """An `Outlet`: the body that a cycle of uvicorn's is sending, in chunks (RFC 9112, 7.1)."""
+
+    def __init__(self, connection: Connection, cycle: RequestResponseCycle) -> None:
+        self._connection = connection
+        self._cycle = cycle
+
+    @property
+    def is_open(self) -> bool:
+        """As `Outlet.is_open`."""
+        cycle, connection = self._cycle, self._connection
+        if not cycle.chunked_encoding or cycle.response_complete or cycle.disconnected:
+            return False
+        return not (connection.write_paused or connection.over)
+
+    def write(self, piece: bytes) -> None:
+        """As `Outlet.write`."""
+        self._connection.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+
+
+class _AnswerTransport(asyncio.Transport):
     """Where an answer is written: the connection, which ends in its own way."""
 
     def __init__(self, connection: Connection) -> None:

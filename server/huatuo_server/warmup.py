@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from huatuo_server.engine.base import Prompt, PromptImage, Sampling, TokenDelta
+from huatuo_server.engine.base import Prompt, PromptImage, Sampling, TokenDelta, all_deltas
 from huatuo_server.errors import EngineStartError, RequestError
 from huatuo_server.model_card import ModelCard
 from huatuo_server.prompt import Message, render
@@ -27,7 +27,7 @@ async def warm_up(served: ServedModel) -> None:
     """Ask the engine once, with an image. Raises EngineStartError, one clear line, when the answer is no answer."""
     prompt = warm_up_prompt(served.card)
     try:
-        deltas = [delta async for delta in served.engine.generate(prompt, SAMPLING, REQUEST_ID)]
+        deltas = await all_deltas(served.engine, prompt, SAMPLING, REQUEST_ID)
     except RequestError as error:
         raise EngineStartError(f"the warm-up request failed: {error.message}") from error
     check_answer(deltas, served.card.vocab_size)

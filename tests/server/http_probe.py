@@ -8,10 +8,10 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import uvicorn
 import uvloop
@@ -19,6 +19,7 @@ from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from huatuo_server.connections import Connections, Transport
 from huatuo_server.listener import bind, configured
+from huatuo_server.outlet import OUTLET, Outlet
 
 LIMIT_S = 20.0
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -28,11 +29,14 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 CHUNK = b"a" * 65536
 
+Scene: TypeAlias = Callable[[Outlet, ASGIReceiveCallable, ASGISendCallable], Awaitable[str]]
+"""Speaks ASGI, and writes where it likes by the outlet; says how it ended."""
+
 
 @dataclass
 class Probe:
     """A running server. refused: what `on_refused` was told. begun: the path of each request that came to the app;
-    ended: of each that was over, and how, which a client may be ahead of.
+    ended: of each that was over, and how, which a client may be ahead of. scene: what a test has /scene do.
     """
 
     port: int = 0
@@ -41,6 +45,7 @@ class Probe:
     ended: queue.SimpleQueue[tuple[str, str]] = field(default_factory=queue.SimpleQueue)
     release: threading.Event = field(default_factory=threading.Event)
     connections: Connections = field(default_factory=lambda: Connections(Transport()))
+    scene: Scene | None = None
 
     async def app(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """/count answers how many bytes the body had, /early does not wait for the body, /stream sends until nobody is
@@ -51,7 +56,11 @@ class Probe:
         self.begun.put(path)
         how = "failed"
         try:
-            how = await getattr(self, f"_{path.strip('/')}")(receive, send)
+            if path == "/scene":
+                assert self.scene is not None
+                how = await self.scene(scope["extensions"][OUTLET], receive, send)  # type: ignore[arg-type]
+            else:
+                how = await getattr(self, f"_{path.strip('/')}")(receive, send)
         finally:
             self.ended.put((path, how))
 
@@ -159,6 +168,30 @@ class Client:
             rest += self._received
         self._received = rest[length:]
         return status, headers, rest[:length]
+
+    def chunked(self) -> bytes:
+        """The body of the next answer, which is in chunks."""
+        while b"\r\n\r\n" not in self._received:
+            self._more()
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
+        assert _head(head)[1]["transfer-encoding"] == "chunked"
+        body = b""
+        while chunk := self._chunk():
+            body += chunk
+        return body
+
+    def _chunk(self) -> bytes:
+        while b"\r\n" not in self._received:
+            self._more()
+        size, _, rest = self._received.partition(b"\r\n")
+        end = int(size, 16)
+        while len(rest) < end + 2:
+            self._received = b""
+            self._more()
+            rest += self._received
+        assert rest[end : end + 2] == b"\r\n"
+        self._received = rest[end + 2 :]
+        return rest[:end]
 
     def error(self) -> tuple[int, str]:
         """The next answer, which is an error in our shape and the last one: status and code."""

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion as TheirCompletion
 from openai.types.chat import ChatCompletionChunk as TheirChunk
 
-from huatuo_server.answer_text import ChoicePiece, Piece, TokenLogprob
+from huatuo_server.answer_text import Piece, TakePiece, TokenLogprob, merged
 from huatuo_server.errors import EngineRequestError
 from huatuo_server.protocol import sse
-from huatuo_server.responses.chat import chunks, completion
+from huatuo_server.responses import chat
+from huatuo_server.responses.chat import ChatStream, completion
 from huatuo_server.responses.heading import Heading
 from tests.server.vocabularies import byte_ids, tokenizer_of
+
+ChoicePiece: TypeAlias = tuple[int, Piece]
 
 YI = tokenizer_of("sentencepiece")
 
@@ -44,21 +49,25 @@ TWO: list[ChoicePiece] = [
 """Two answers, the second of which begins and ends first."""
 
 
-def streamed(pieces: Sequence[ChoicePiece], heading: Heading) -> list[dict[str, Any]]:
-    async def collect() -> list[dict[str, Any]]:
-        return [json.loads(sse.json_bytes(chunk)) async for chunk in chunks(given(pieces), heading)]
+def written(pieces: Sequence[ChoicePiece], heading: Heading) -> list[bytes]:
+    """What each piece adds to a stream, and its end."""
+    stream = ChatStream(heading)
+    return [*(stream.events(index, piece) for index, piece in pieces), stream.last()]
 
-    return asyncio.run(collect())
+
+def streamed(pieces: Sequence[ChoicePiece], heading: Heading) -> list[dict[str, Any]]:
+    *events, done, rest = b"".join(written(pieces, heading)).split(b"\n\n")
+    assert (done, rest) == (b"data: [DONE]", b"")
+    return [json.loads(event.removeprefix(b"data: ")) for event in events]
 
 
 def whole(pieces: Sequence[ChoicePiece], heading: Heading) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(sse.json_bytes(asyncio.run(completion(given(pieces), heading))))
+    async def run(take: TakePiece) -> None:
+        for index, piece in pieces:
+            take(index, piece)
+
+    answer: dict[str, Any] = json.loads(sse.json_bytes(asyncio.run(completion(run, heading))))
     return answer
-
-
-async def given(pieces: Sequence[ChoicePiece]) -> AsyncGenerator[ChoicePiece, None]:
-    for piece in pieces:
-        yield piece
 
 
 def test_each_choice_has_its_role_its_text_and_its_reason() -> None:
@@ -216,3 +225,95 @@ def test_a_leading_space_that_the_text_loses_is_lost_in_the_bytes() -> None:
     (entry,) = logprobs["content"]
     assert entry["token"] == entry["top_logprobs"][0]["token"] == tokenizer.token_name(word).lstrip()
     assert entry["bytes"] == entry["top_logprobs"][0]["bytes"] == list((tokenizer.token_bytes(word) or b"").lstrip())
+
+
+# ---------------------------------------------------------------- the bytes of a chunk that has nothing but text
+
+HARD_TEXTS = ("\\", '"', "\x00\x1f\x7f\x80", "\u2028\u2029\ufeff", "data: x\n\n", "\r\n", "诊断 🙂", "\ufffe\U0010ffff")
+TEXTS = st.one_of(st.text(), st.sampled_from(HARD_TEXTS))
+NUM_CHOICES = 3
+PIECES = st.lists(st.tuples(st.integers(0, NUM_CHOICES - 1), TEXTS), min_size=1, max_size=20)
+
+
+def chunk_of(heading: Heading, index: int, delta: dict[str, str]) -> dict[str, Any]:
+    """In OpenAI's shape, by hand."""
+    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+    return {
+        "id": f"chatcmpl-{heading.request_id}",
+        "object": "chat.completion.chunk",
+        "created": heading.created,
+        "model": heading.model,
+        "system_fingerprint": heading.system_fingerprint,
+        "choices": [choice],
+    }
+
+
+@given(pieces=PIECES, model=TEXTS)
+def test_a_chunk_of_text_is_the_very_bytes_of_its_json(pieces: list[tuple[int, str]], model: str) -> None:
+    """Whatever the text and the model's name: what is written around it once is what JSON has there each time."""
+    heading = replace(HEADING, n=NUM_CHOICES, model=model, request_id=model)
+    begun: set[int] = set()
+
+    events = written([(index, Piece(text, (7,))) for index, text in pieces], heading)[:-1]
+
+    for event, (index, text) in zip(events, pieces, strict=True):
+        deltas = [] if index in begun else [{"role": "assistant", "content": ""}]
+        deltas += [{"content": text}] if text else []
+        begun.add(index)
+        assert event == b"".join(sse.event(chunk_of(heading, index, delta)) for delta in deltas)
+
+
+@given(pieces=PIECES, model=TEXTS)
+def test_a_chunk_of_text_is_the_same_beside_what_else_a_chunk_may_have(
+    pieces: list[tuple[int, str]], model: str
+) -> None:
+    """With token ids and without them: but for those, and for the prompt's, the bytes are the same."""
+    heading = replace(HEADING, n=NUM_CHOICES, model=model)
+    given_pieces = [(index, Piece(text, (7, 8))) for index, text in pieces if text]
+
+    plain = written(given_pieces, heading)
+    with_ids = written(given_pieces, replace(heading, prompt_token_ids=()))
+
+    without_ids = [
+        one.replace(b',"token_ids":[7,8]}],', b"}],").replace(b',"token_ids":[7,8]}]}', b"}]}") for one in with_ids
+    ]
+    assert [one.replace(b',"prompt_token_ids":[]}', b"}") for one in without_ids] == plain
+
+
+def test_what_stands_for_a_text_is_never_sent() -> None:
+    """Not in a chunk of text, and not beside log-probabilities."""
+    sent = b"".join([*written(TWO, replace(HEADING, n=2)), *written(SPELLED, replace(HEADING, tokenizer=YI))])
+
+    for place in (chat._TEXT, sse._PLACE):
+        assert place.encode() not in sent
+    assert chat._TEXT != sse._PLACE
+
+
+def test_pieces_that_were_made_one_say_the_same() -> None:
+    """As for a client that did not read for a while: the text, the ids and the usage are what they would have been."""
+    heading = replace(HEADING, n=2, prompt_token_ids=(5,), tokenizer=YI)
+    of_each = {index: merged([piece for one, piece in TWO if one == index]) for index in (1, 0)}
+
+    apart, together = streamed(TWO, heading), streamed(list(of_each.items()), heading)
+
+    for index in (0, 1):
+        told = [
+            [one["choices"][0] for one in sent[:-1] if one["choices"][0]["index"] == index]
+            for sent in (apart, together)
+        ]
+        texts, ids, reasons = zip(
+            *(
+                (
+                    "".join(one["delta"].get("content", "") for one in choices),
+                    [id_ for one in choices for id_ in one.get("token_ids", [])],
+                    choices[-1]["finish_reason"],
+                )
+                for choices in told
+            ),
+            strict=True,
+        )
+        assert texts[0] == texts[1]
+        assert ids[0] == ids[1]
+        assert reasons[0] == reasons[1]
+    assert apart[-1] == together[-1]
+    assert together[-2]["ignored_fields"] == ["user"]

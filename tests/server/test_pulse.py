@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 
 import pytest
 
-from huatuo_server.engine.base import Prompt, Sampling, TokenDelta
+from huatuo_server.engine.base import Prompt, Sampling, Take, TokenDelta
 from huatuo_server.errors import EngineDeadError, EngineHungError, EngineRequestError
 from huatuo_server.pulse import Pulse
 from huatuo_server.served_model import ServedModel
@@ -36,15 +35,15 @@ class Engine:
         self.hangs = False
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
-    ) -> AsyncGenerator[TokenDelta, None]:
+        self, prompt: Prompt, sampling: Sampling, request_id: str, take: Take, *, priority: int = 0
+    ) -> None:
         self.asked.append(request_id)
         if self.hangs:
             await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
         self.last_progress = self.clock.now
-        yield TokenDelta((1,), "length")
+        take(TokenDelta((1,), "length"))
 
 
 class Scene:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -75,18 +75,10 @@ def score(engine: Engine, options: Sequence[Option], at_once: int = 8) -> Scores
     return asyncio.run(scored(options, engine.ask, at_once=at_once))
 
 
-def deltas(*given: TokenDelta) -> AsyncGenerator[TokenDelta, None]:
-    async def come() -> AsyncGenerator[TokenDelta, None]:
-        for delta in given:
-            yield delta
-
-    return come()
-
-
 def told(logprobs: Sequence[Mapping[int, float]], next_ids: Sequence[int]) -> NextLogprobs:
     """What is read of a generation that says so."""
     fork = Fork(Option("", ()), 0, {one: Fork(Option("", ()), 1) for one in next_ids})
-    return asyncio.run(next_logprobs(deltas(TokenDelta((5,), "length", tuple(logprobs), 32)), fork))
+    return next_logprobs([TokenDelta((5,), "length", tuple(logprobs), 32)], fork)
 
 
 # ---------------------------------------------------------------- what is asked

@@ -103,8 +103,7 @@ def test_the_priority_is_on_record() -> None:
 
     async def ask() -> None:
         await engine.start()
-        async for _ in engine.generate(PROMPT, Sampling(max_tokens=1), "a", priority=2):
-            pass
+        await deltas_of(engine, PROMPT, Sampling(max_tokens=1), "a", priority=2)
 
     asyncio.run(ask())
     assert engine.generations[0].priority == 2

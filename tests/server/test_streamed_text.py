@@ -43,6 +43,21 @@ def test_a_stop_string_that_never_comes_changes_nothing(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_nothing_in_it_can_end_is_the_same_whether_it_is_searched_or_not(kind: str) -> None:
+    """Piece by piece: text, ids, ending and what was cached, of an answer that ends by itself or at its ceiling."""
+    tokenizer, random = tokenizer_of(kind), Random(kind)
+    for _ in range(NUM_ANSWERS):
+        token_ids = random_answer(kind, random)
+        *deltas, last = random_cuts(token_ids, random, logprobs=True)
+        deltas = [one._replace(num_cached_tokens=random.randrange(100)) for one in deltas]
+        deltas.append(last._replace(finish_reason=random.choice(("stop", "length"))))
+        plain = pieces_of(tokenizer, deltas, Ending())
+        searched = pieces_of(tokenizer, deltas, Ending(("\U0010fffenever",)))
+        named = pieces_of(tokenizer, deltas, Ending(num_logprobs=0))
+        assert plain == searched == [one._replace(logprobs=()) for one in named], token_ids
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_log_probabilities_of_random_answers_spell_their_text(kind: str) -> None:
     """Every token has one, in order, and their bytes joined are the text's; so they are of what came so far."""
     tokenizer, random = tokenizer_of(kind), Random(kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import torch
 
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.demo.label import TRAINED
-from huatuo_server.engine.base import EngineFacts, Phase, Prompt, PromptImage, Sampling, TokenDelta
+from huatuo_server.engine.base import EngineFacts, Phase, Prompt, PromptImage, Sampling, Take, TokenDelta
 from huatuo_server.errors import CheckpointError, SettingsError
 from huatuo_server.reference import Reference, from_pixels
 from huatuo_server.verify import ran_on, resolve_dtype
@@ -64,16 +64,16 @@ class ReferenceEngine:
         pass
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
-    ) -> AsyncGenerator[TokenDelta, None]:
+        self, prompt: Prompt, sampling: Sampling, request_id: str, take: Take, *, priority: int = 0
+    ) -> None:
         prompt = self.read(prompt)
         if sampling.logprobs is None:
-            yield TokenDelta(tuple(self.choose(prompt, sampling)), "length")
+            take(TokenDelta(tuple(self.choose(prompt, sampling)), "length"))
             return
         asked = next(answer for answer in self.answers if answer.question.name in request_id)
         best = self.row(prompt, asked).topk(sampling.logprobs)
         found = dict(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-        yield TokenDelta((best.indices[0].item(),), "length", (found,))  # type: ignore[arg-type]
+        take(TokenDelta((best.indices[0].item(),), "length", (found,)))  # type: ignore[arg-type]
 
     def row(self, prompt: Prompt, asked: Answer) -> torch.Tensor:
         """The log-probabilities after a prompt, which is a question and the beginning of its answer."""
@@ -137,10 +137,9 @@ class SaysNothing(ReferenceEngine):
     """Reports no log-probabilities."""
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
-    ) -> AsyncGenerator[TokenDelta, None]:
-        async for delta in super().generate(prompt, sampling, request_id):
-            yield replace(delta, logprobs=())
+        self, prompt: Prompt, sampling: Sampling, request_id: str, take: Take, *, priority: int = 0
+    ) -> None:
+        await super().generate(prompt, sampling, request_id, lambda delta: take(delta._replace(logprobs=())))
 
 
 class ForgetsThePenalty(ReferenceEngine):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ import pytest
 from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.child_processes import Process
 from huatuo_server.engine import engine_args, vllm_engine
-from huatuo_server.engine.base import Sampling, StructuredOutput
+from huatuo_server.engine.base import Prompt, Sampling, StructuredOutput, TokenDelta
 from huatuo_server.engine.engine_args import check_engine_args
 from huatuo_server.engine.vllm_engine import VllmEngine
 from huatuo_server.errors import EngineDeadError, EngineRequestError, SettingsError
@@ -35,11 +36,6 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> VllmEngine:
     return VllmEngine(checkpoint, image_token_id=1, max_model_len=2048, engine_args=engine_args)
 
 
-def output(finish_reason: str | None, **more: Any) -> Any:
-    completion = SimpleNamespace(token_ids=[5], finish_reason=finish_reason, logprobs=None)
-    return SimpleNamespace(outputs=[completion], num_cached_tokens=None, **more)
-
-
 def test_an_unknown_engine_argument_is_refused_with_the_nearest_names() -> None:
     """A typo does not become a default in silence."""
     with pytest.raises(SettingsError, match="max_num_seqs"):
@@ -56,23 +52,6 @@ def test_what_the_operator_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> Non
     assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
     assert os.environ["VLLM_CPU_OMP_THREADS_BIND"].count("|") == 1
     assert "VLLM_ALLOW_LONG_MAX_MODEL_LEN" not in os.environ
-
-
-@pytest.mark.parametrize("reason", ["abort", "error", "something new"])
-def test_an_abort_never_looks_like_an_answer(reason: str) -> None:
-    """vLLM hands these out as finish reasons; a client must get an error."""
-    with pytest.raises(EngineRequestError):
-        vllm_engine._delta(output(reason))
-
-
-@pytest.mark.parametrize("reason", ["stop", "length", None])
-def test_a_finished_answer_keeps_its_reason(reason: str | None) -> None:
-    """The only two endings there are, and none while tokens still come."""
-    delta = vllm_engine._delta(output(reason))
-
-    assert delta.finish_reason == reason
-    assert delta.token_ids == (5,)
-    assert delta.num_cached_tokens == 0
 
 
 def test_vllm_s_errors_are_known_by_their_class_names() -> None:
@@ -275,10 +254,143 @@ def test_a_grammar_ends_at_the_tokenizer_s_eos_too(engine: VllmEngine) -> None:
     assert engine._sampling_params(SAMPLED).stop_token_ids == [2]
 
 
-def test_log_probabilities_are_numbers_that_json_can_write() -> None:
-    """What a grammar forbids has the probability 0, and its logarithm is OpenAI's least."""
-    step = {5: SimpleNamespace(logprob=-0.5), 6: SimpleNamespace(logprob=float("-inf"))}
-    finished = output("stop")
-    finished.outputs[0].logprobs = [step]
+# ---------------------------------------------------------------- a generation, with vLLM's own collector
 
-    assert vllm_engine._delta(finished).logprobs == ({5: -0.5, 6: -9999.0},)
+
+class AsyncLLM:
+    """As much of vLLM's as a generation needs. early, then: what it says of a generation before `add_request` returns,
+    and after that. aborted: ids.
+    """
+
+    def __init__(self, *then: Any, early: Sequence[Any] = ()) -> None:
+        self.renderer = self
+        self.failure: Exception | None = None
+        self.aborted: list[str] = []
+        self._early, self._then = early, then
+        self._collector: Any = None
+
+    async def render_cmpl_async(self, prompts: list[Any]) -> list[Any]:
+        return prompts
+
+    async def add_request(self, request_id: str, prompt: Any, params: Any, *, priority: int = 0) -> Any:
+        from vllm.v1.engine.output_processor import RequestOutputCollector
+
+        if self.failure is not None:
+            raise self.failure
+        self._collector = RequestOutputCollector(params.output_kind, request_id)
+        self._say(*self._early)
+        asyncio.get_running_loop().call_soon(self._say, *self._then)
+        return self._collector
+
+    def _say(self, *outputs: Any) -> None:
+        for one in outputs:
+            self._collector.put(one)
+
+    async def abort(self, request_id: str) -> None:
+        self.aborted.append(request_id)
+        if self._collector is not None:
+            self._say(output(reason="abort"))
+
+
+def output(*token_ids: int, reason: str | None = None) -> Any:
+    """vLLM's RequestOutput of one completion."""
+    from vllm.outputs import CompletionOutput, RequestOutput
+
+    completion = CompletionOutput(0, "", list(token_ids), None, None, finish_reason=reason)
+    return RequestOutput("a", None, [5], None, [completion], finished=reason is not None)
+
+
+def generated(
+    engine: VllmEngine, llm: AsyncLLM, take: Callable[[TokenDelta], bool] = lambda _: True
+) -> list[TokenDelta]:
+    """The deltas of a generation."""
+    taken: list[TokenDelta] = []
+
+    def taking(delta: TokenDelta) -> bool:
+        taken.append(delta)
+        return take(delta)
+
+    engine._engine = llm
+    generating = engine.generate(Prompt((5, 6)), Sampling(max_tokens=9), "a", taking)
+    asyncio.run(asyncio.wait_for(generating, 10))
+    return taken
+
+
+def test_vllm_s_collector_is_heard_from_its_first_word(engine: VllmEngine) -> None:
+    """What it had merged before it was attached comes first, then each output as it is put; nothing is aborted."""
+    llm = AsyncLLM(output(3), output(4, reason="length"), early=[output(1), output(2)])
+
+    taken = generated(engine, llm)
+
+    assert [delta.token_ids for delta in taken] == [(1, 2), (3,), (4,)]
+    assert taken[-1].finish_reason == "length"
+    assert llm.aborted == []
+
+
+def test_a_generation_that_nobody_wants_any_more_is_aborted(engine: VllmEngine) -> None:
+    """Once, and the "abort" that vLLM then puts is no error of anybody's."""
+    llm = AsyncLLM(output(1), output(2), output(3))
+
+    taken = generated(engine, llm, take=lambda delta: delta.token_ids != (2,))
+
+    assert [delta.token_ids for delta in taken] == [(1,), (2,)]
+    assert llm.aborted == ["a"]
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before it was attached", "on the way"])
+def test_an_error_of_whoever_takes_aborts_and_reaches_the_caller(
+    engine: VllmEngine, caplog: pytest.LogCaptureFixture, early: bool
+) -> None:
+    """As it was raised: it is not the engine's, and not told as if it were."""
+    llm = AsyncLLM(early=[output(1)]) if early else AsyncLLM(output(1), output(2))
+
+    def fail(_: TokenDelta) -> bool:
+        raise ZeroDivisionError("the taker's own")
+
+    with pytest.raises(ZeroDivisionError, match="the taker's own"):
+        generated(engine, llm, take=fail)
+
+    assert llm.aborted == ["a"]
+    assert "failed a request" not in caplog.text
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before it was attached", "on the way"])
+def test_what_vllm_raises_becomes_an_error_of_ours(engine: VllmEngine, early: bool) -> None:
+    """vLLM has ended the request itself, and its words are not passed on."""
+    error = ValueError("a secret")
+    llm = AsyncLLM(early=[error]) if early else AsyncLLM(output(1), error)
+
+    with pytest.raises(EngineRequestError) as caught:
+        generated(engine, llm)
+
+    assert "secret" not in caught.value.message
+    assert llm.aborted == []
+
+
+def test_a_request_that_vllm_does_not_take_is_an_error_of_ours(engine: VllmEngine) -> None:
+    """A prompt that is too long, say."""
+    llm = AsyncLLM()
+    llm.failure = ValueError("a secret")
+
+    with pytest.raises(EngineRequestError) as caught:
+        generated(engine, llm)
+
+    assert "secret" not in caught.value.message
+
+
+def test_a_reader_that_leaves_aborts_before_it_is_gone(engine: VllmEngine) -> None:
+    """A hang-up cancels whoever waits for the engine."""
+    engine._engine = llm = AsyncLLM(output(1))
+
+    async def leave() -> None:
+        def take(_: TokenDelta) -> bool:
+            generating.cancel()
+            return True
+
+        generating = asyncio.create_task(engine.generate(Prompt((5, 6)), Sampling(max_tokens=9), "a", take))
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(generating, 10)
+
+    asyncio.run(leave())
+
+    assert llm.aborted == ["a"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from huatuo_server.checkpoint import Checkpoint
-from huatuo_server.engine.base import Prompt, Sampling
+from huatuo_server.engine.base import Prompt, Sampling, all_deltas
 from huatuo_server.engine.vllm_engine import VllmEngine
 from tests import golden
 
@@ -32,10 +32,7 @@ async def beats() -> int:
             await asyncio.sleep(0)
 
     watching = asyncio.create_task(watch())
-    request = engine.generate(LONG, Sampling(max_tokens=1), "long")
-    async for _ in request:
-        break
-    await request.aclose()
+    await all_deltas(engine, LONG, Sampling(max_tokens=1), "long")
     watching.cancel()
     await engine.stop()
     return len(seen)

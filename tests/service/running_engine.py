@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
 
-from huatuo_server.engine.base import Engine, Prompt, Sampling, TokenDelta
+from huatuo_server.engine.base import Engine, Prompt, Sampling, TokenDelta, all_deltas
 from huatuo_server.engine.scripted import ScriptedEngine
 
 Result = TypeVar("Result")
@@ -52,9 +52,32 @@ async def begun(engine: ScriptedEngine, number: int = 1) -> None:
     raise AssertionError("they did not begin")
 
 
-async def deltas_of(engine: Engine, prompt: Prompt, sampling: Sampling, request_id: str) -> list[TokenDelta]:
-    """A whole generation."""
-    return [delta async for delta in engine.generate(prompt, sampling, request_id)]
+async def deltas_of(
+    engine: Engine, prompt: Prompt, sampling: Sampling, request_id: str, **more: Any
+) -> list[TokenDelta]:
+    """A whole generation. more: as `Engine.generate` takes it."""
+    return await all_deltas(engine, prompt, sampling, request_id, **more)
+
+
+async def deltas(
+    engine: Engine, prompt: Prompt, sampling: Sampling, request_id: str, **more: Any
+) -> AsyncGenerator[TokenDelta, None]:
+    """A generation for a test that reads it delta by delta; closed early, it is cancelled before the test goes on."""
+    come: asyncio.Queue[TokenDelta | None] = asyncio.Queue()
+
+    def take(delta: TokenDelta) -> bool:
+        come.put_nowait(delta)
+        return True
+
+    running = asyncio.create_task(engine.generate(prompt, sampling, request_id, take, **more))
+    running.add_done_callback(lambda _: come.put_nowait(None))
+    try:
+        while (delta := await come.get()) is not None:
+            yield delta
+        await running
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 def ids_of(deltas: list[TokenDelta]) -> list[int]:

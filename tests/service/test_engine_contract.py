@@ -11,17 +11,18 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
 from huatuo_server.engine.base import Engine, Prompt, PromptImage, Sampling, TokenDelta
-from huatuo_server.engine.scripted import Completion
+from huatuo_server.engine.scripted import Completion, ScriptedEngine
 from huatuo_server.errors import EngineDeadError, EngineRequestError
 from huatuo_server.families import HUATUO_34B
 from huatuo_server.images.prepare import prepare
 from tests import golden
 from tests.server.images.plain.pictures import picture_of
-from tests.service.running_engine import RunningEngine, begun, deltas_of, ids_of
+from tests.service.running_engine import RunningEngine, begun, deltas, deltas_of, ids_of
 from tests.service.served import EOS, scripted_engine
 
 QUESTIONS = [case for case in golden.cases() if not case.images and not case.history and case.penalty == 1.0]
@@ -204,43 +205,124 @@ def test_concurrent_requests_do_not_mix(running: RunningEngine) -> None:
     assert [ids_of(answer) for answer in answers] == [list(case.output_ids) for case in QUESTIONS]
 
 
-def test_closing_aborts_and_the_engine_goes_on(running: RunningEngine) -> None:
-    """A reader who leaves ends a generation at once, and nobody else's."""
-
-    async def leave_after_one() -> None:
-        request = running.engine.generate(
-            text_prompt(), Sampling(max_tokens=2000, ignore_eos=True), f"contract-{next(ids)}"
-        )
-        async with aclosing(request) as deltas:
-            await anext(deltas)
-
-    running.run(leave_after_one(), limit_s=30)
-    deltas = generate(running, text_prompt(QUESTIONS[1]), Sampling(max_tokens=40))
-
-    assert ids_of(deltas) == list(QUESTIONS[1].output_ids)
+ENDLESS = Sampling(max_tokens=2000, ignore_eos=True)
 
 
-def test_cancelling_the_reader_aborts_and_the_engine_goes_on(running: RunningEngine) -> None:
-    """The way a hang-up reaches the engine while it is waited for."""
+def assert_the_engine_goes_on(running: RunningEngine, case: golden.Case = QUESTIONS[1]) -> None:
+    """Nothing runs any more, and the next question is answered. case: the twin's next one."""
+    running.run(until_nothing_runs(running.engine), limit_s=30)
+
+    found = generate(running, text_prompt(case), Sampling(max_tokens=40))
+
+    assert ids_of(found) == list(case.output_ids)
+
+
+async def until_nothing_runs(engine: Engine) -> None:
+    """As the engine itself counts what runs; an abort takes it a step."""
+    while num_running(engine):  # noqa: ASYNC110 - a number that the engine changes in silence
+        await asyncio.sleep(0.01)
+
+
+def num_running(engine: Any) -> int:
+    """Generations."""
+    if isinstance(engine, ScriptedEngine):
+        return len(engine._running)
+    num: int = engine._engine.output_processor.get_num_unfinished_requests()
+    return num
+
+
+def test_cancelling_aborts_and_the_engine_goes_on(running: RunningEngine) -> None:
+    """The way a hang-up reaches the engine: it ends one generation at once, and nobody else's."""
 
     async def cancelled() -> None:
         begun = asyncio.Event()
 
-        async def read() -> None:
-            endless = Sampling(max_tokens=2000, ignore_eos=True)
-            async for _ in running.engine.generate(text_prompt(), endless, f"contract-{next(ids)}"):
-                begun.set()
+        def take(_: TokenDelta) -> bool:
+            begun.set()
+            return True
 
-        reader = asyncio.create_task(read())
+        request = running.engine.generate(text_prompt(), ENDLESS, f"contract-{next(ids)}", take)
+        reader = asyncio.create_task(request)
         await begun.wait()
         reader.cancel()
         await asyncio.wait({reader}, timeout=10)
         assert reader.cancelled()
+        assert num_running(running.engine) == 0
 
     running.run(cancelled(), limit_s=30)
-    deltas = generate(running, text_prompt(QUESTIONS[1]), Sampling(max_tokens=40))
 
-    assert ids_of(deltas) == list(QUESTIONS[1].output_ids)
+    assert_the_engine_goes_on(running)
+
+
+def test_a_reader_who_leaves_aborts_and_the_engine_goes_on(running: RunningEngine) -> None:
+    """Also one who leaves a generation alone that says nothing: it is cancelled where it waits."""
+
+    async def leave_after_one() -> None:
+        async with aclosing(deltas(running.engine, text_prompt(), ENDLESS, f"contract-{next(ids)}")) as request:
+            await anext(request)
+
+    running.run(leave_after_one(), limit_s=30)
+
+    assert_the_engine_goes_on(running)
+
+
+def test_what_is_not_wanted_any_more_is_aborted_and_the_engine_goes_on(running: RunningEngine) -> None:
+    """A stop string was found in the text: not one delta comes after that, and the generation returns by itself."""
+    taken: list[TokenDelta] = []
+
+    def take(delta: TokenDelta) -> bool:
+        taken.append(delta)
+        return len(taken) < 3
+
+    running.run(running.engine.generate(text_prompt(), ENDLESS, f"contract-{next(ids)}", take), limit_s=30)
+
+    assert len(taken) == 3
+    assert all(delta.finish_reason is None for delta in taken)
+    assert_the_engine_goes_on(running)
+    assert len(taken) == 3
+
+
+def test_whoever_wants_no_more_of_a_complete_answer_aborts_nothing(running: RunningEngine) -> None:
+    """The last delta may be answered as one likes."""
+    taken: list[TokenDelta] = []
+
+    def take(delta: TokenDelta) -> bool:
+        taken.append(delta)
+        return delta.finish_reason is None
+
+    running.run(running.engine.generate(text_prompt(), Sampling(max_tokens=3), f"contract-{next(ids)}", take))
+
+    assert ids_of(taken) == list(QUESTIONS[0].output_ids[:3])
+    assert taken[-1].finish_reason == "length"
+    assert_the_engine_goes_on(running)
+
+
+@pytest.mark.parametrize("failing", [1, 3, 5], ids=["at once", "on the way", "at the end"])
+def test_an_error_of_whoever_takes_ends_that_generation_alone(running: RunningEngine, failing: int) -> None:
+    """It reaches who asked, as it was raised; a neighbour's answer comes whole, and the engine goes on."""
+    taken: list[TokenDelta] = []
+
+    def take(delta: TokenDelta) -> bool:
+        taken.append(delta)
+        if len(ids_of(taken)) >= failing:
+            raise ZeroDivisionError("the reader's own")
+        return True
+
+    async def beside_another() -> list[TokenDelta]:
+        engine = running.engine
+        neighbour = asyncio.create_task(
+            deltas_of(engine, text_prompt(QUESTIONS[1]), Sampling(max_tokens=40), f"contract-{next(ids)}")
+        )
+        with pytest.raises(ZeroDivisionError, match="the reader's own"):
+            await engine.generate(text_prompt(), Sampling(max_tokens=5), f"contract-{next(ids)}", take)
+        return await neighbour
+
+    answer = running.run(beside_another(), limit_s=30)
+
+    assert ids_of(taken) == list(QUESTIONS[0].output_ids[:failing])
+    assert ids_of(answer) == list(QUESTIONS[1].output_ids)
+    running.run(running.engine.check())
+    assert_the_engine_goes_on(running, QUESTIONS[2])
 
 
 def test_an_image_goes_in(running: RunningEngine) -> None:
@@ -287,24 +369,30 @@ def test_facts_and_phase_are_known_once_started(running: RunningEngine) -> None:
 @pytest.mark.parametrize("priority", [0, 1, 2])
 def test_any_priority_is_answered(running: RunningEngine, priority: int) -> None:
     """It says who goes first, and nothing about the answer."""
-    answer = running.engine.generate(text_prompt(), Sampling(max_tokens=40), f"contract-{next(ids)}", priority=priority)
+    asked = deltas_of(
+        running.engine, text_prompt(), Sampling(max_tokens=40), f"contract-{next(ids)}", priority=priority
+    )
 
-    async def read() -> list[TokenDelta]:
-        return [delta async for delta in answer]
-
-    assert ids_of(running.run(read())) == list(QUESTIONS[0].output_ids)
+    assert ids_of(running.run(asked)) == list(QUESTIONS[0].output_ids)
 
 
 def test_every_delta_is_progress(running: RunningEngine) -> None:
     """A busy engine's last sign of life is never older than its last token."""
 
     async def ages() -> list[float]:
-        request = running.engine.generate(text_prompt(), Sampling(max_tokens=5), f"contract-{next(ids)}")
+        found: list[float] = []
+
+        def take(_: TokenDelta) -> bool:
+            found.append(running.engine.last_progress - began)
+            return True
+
         began = time.monotonic()
-        return [running.engine.last_progress - began async for _ in request]
+        await running.engine.generate(text_prompt(), Sampling(max_tokens=5), f"contract-{next(ids)}", take)
+        return found
 
     found = running.run(ages())
 
+    assert len(found) >= 1
     assert all(age > 0 for age in found)
     assert found == sorted(found)
 

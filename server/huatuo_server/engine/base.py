@@ -7,9 +7,9 @@ or on another machine. `vllm_engine.VllmEngine` is the real one, `scripted.Scrip
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +91,7 @@ class Sampling:
     structured_output: StructuredOutput | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenDelta:
+class TokenDelta(NamedTuple):
     """What came out since the last delta. The last one, and only it, has a finish_reason.
 
     logprobs: one mapping a token, id -> natural-log probability, holding the chosen id and what was asked for beside
@@ -104,6 +103,10 @@ class TokenDelta:
     finish_reason: FinishReason | None = None
     logprobs: tuple[Mapping[int, float], ...] = ()
     num_cached_tokens: int = 0
+
+
+Take: TypeAlias = Callable[[TokenDelta], bool]
+"""Takes a delta, at once and on the event loop; False when it wants no more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +159,16 @@ class Engine(Protocol):
         """
         ...
 
-    def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
-    ) -> AsyncGenerator[TokenDelta, None]:
-        """Generate; closing or cancelling the generator aborts the generation.
+    async def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str, take: Take, *, priority: int = 0
+    ) -> None:
+        """Generate, and return after the last delta. The generation is aborted when cancelled, or not wanted any more.
 
+        take: gets each delta as it comes. It is a plain call, since a task or a generator for each token would cost
+        more than all else that the server does with one.
         priority: of what waits inside the engine, the lowest number goes first.
-        Raises errors.EngineRequestError when this request failed and errors.EngineDeadError when the engine did.
+        Raises errors.EngineRequestError when this request failed, errors.EngineDeadError when the engine did, and
+        whatever `take` raises.
         """
         ...
 
@@ -176,3 +182,17 @@ class Engine(Protocol):
         grace_s: what has not ended by itself in that time is killed, with all its descendants; 0 kills at once.
         """
         ...
+
+
+async def all_deltas(
+    engine: Engine, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
+) -> list[TokenDelta]:
+    """A whole generation. Raises as `Engine.generate`."""
+    received: list[TokenDelta] = []
+
+    def take(delta: TokenDelta) -> bool:
+        received.append(delta)
+        return True
+
+    await engine.generate(prompt, sampling, request_id, take, priority=priority)
+    return received

@@ -21,6 +21,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,7 @@ from huatuo_server.engine.base import (
     Phase,
     Prompt,
     Sampling,
+    Take,
     TokenDelta,
 )
 from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError, SettingsError
@@ -196,33 +198,33 @@ class ScriptedEngine:
         self._state = "started"
         self._last_progress = time.monotonic()
 
-    def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
-    ) -> AsyncGenerator[TokenDelta, None]:
+    async def generate(
+        self, prompt: Prompt, sampling: Sampling, request_id: str, take: Take, *, priority: int = 0
+    ) -> None:
         """As `Engine.generate`."""
-        return self._generate(Generation(request_id, prompt, sampling, priority))
-
-    async def _generate(self, generation: Generation) -> AsyncGenerator[TokenDelta, None]:
         if self._state == "new":
             raise RuntimeError("the engine has not started")
         await self.check()
-        self._check_prompt(generation.prompt, generation.sampling)
+        self._check_prompt(prompt, sampling)
+        generation = Generation(request_id, prompt, sampling, priority)
         self.generations.append(generation)
-        completion, token_ids = self._next(generation.request_id)
+        completion, token_ids = self._next(request_id)
         ended = False
         try:
-            self._begin(generation.request_id)
-            async for delta in self._play(completion, token_ids, generation):
-                ended = delta.finish_reason is not None
-                self._last_progress = time.monotonic()
-                yield delta
+            self._begin(request_id)
+            async with aclosing(self._play(completion, token_ids, generation)) as deltas:
+                async for delta in deltas:
+                    ended = delta.finish_reason is not None
+                    self._last_progress = time.monotonic()
+                    if not take(delta):
+                        break
         except (EngineRequestError, EngineDeadError):
             ended = True
             raise
         finally:
-            self._running.discard(generation.request_id)
+            self._running.discard(request_id)
             if not ended:
-                self.aborts.put(generation.request_id)
+                self.aborts.put(request_id)
 
     def _next(self, request_id: str) -> tuple[Completion, tuple[int, ...]]:
         if request_id.startswith(OWN_REQUESTS):

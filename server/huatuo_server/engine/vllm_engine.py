@@ -13,8 +13,8 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,24 +23,20 @@ from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.child_processes import Descendants, Process
 from huatuo_server.engine.base import (
     IMAGE_SENTINEL,
-    LEAST_LOGPROB,
     EngineFacts,
-    FinishReason,
     Phase,
     Prompt,
     Sampling,
     StructuredOutput,
-    TokenDelta,
+    Take,
 )
 from huatuo_server.engine.engine_args import check_engine_args, version_of_vllm
 from huatuo_server.engine.heartbeat import Heartbeat
+from huatuo_server.engine.relay import Relay
 from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError
 from huatuo_vllm import embedded, report
 
 log = logging.getLogger(__name__)
-
-_FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
-"""vLLM also knows "abort" and "error", which must never look like an answer."""
 
 REPORT = "report.jsonl"
 
@@ -230,12 +226,9 @@ class VllmEngine:
         )
 
     async def generate(
-        self, prompt: Prompt, sampling: Sampling, request_id: str, *, priority: int = 0
-    ) -> AsyncGenerator[TokenDelta, None]:
-        """Generate; closing or cancelling the generator aborts the generation in vLLM.
-
-        Raises EngineRequestError when this request failed and EngineDeadError when the engine did.
-        """
+        self, prompt: Prompt, sampling: Sampling, request_id: str, take: Take, *, priority: int = 0
+    ) -> None:
+        """As `Engine.generate`."""
         if self._stopped:
             raise EngineDeadError(STOPPED)
         if self._engine is None:
@@ -243,13 +236,9 @@ class VllmEngine:
         if prompt.token_ids.count(IMAGE_SENTINEL) != len(prompt.images):
             # vLLM takes too few images in silence, and fails without a message on too many.
             raise EngineRequestError("the prompt holds another number of images than it has places for")
+        relay = Relay(take, self._heartbeat.beat)
         try:
-            (rendered,) = await self._engine.renderer.render_cmpl_async([self._tokens_prompt(prompt)])
-            outputs = self._engine.generate(rendered, self._sampling_params(sampling), request_id, priority=priority)
-            async with aclosing(outputs):
-                async for output in outputs:
-                    self._heartbeat.beat()
-                    yield _delta(output)
+            await self._generate(prompt, sampling, request_id, relay, priority)
         except EngineRequestError:
             raise
         except Exception as error:
@@ -259,6 +248,20 @@ class VllmEngine:
             if not isinstance(translated, EngineDeadError):
                 log.error("the engine failed a request", exc_info=error, extra={"request_id": request_id})
             raise translated from error
+        if relay.fault is not None:
+            raise relay.fault
+
+    async def _generate(self, prompt: Prompt, sampling: Sampling, request_id: str, relay: Relay, priority: int) -> None:
+        """Raises what vLLM raises."""
+        engine = self._engine
+        try:
+            (rendered,) = await engine.renderer.render_cmpl_async([self._tokens_prompt(prompt)])
+            params = self._sampling_params(sampling)
+            relay.attach(await engine.add_request(request_id, rendered, params, priority=priority))
+            await relay.end()
+        finally:
+            if not relay.finished:
+                await engine.abort(request_id)
 
     def _tokens_prompt(self, prompt: Prompt) -> Any:
         from vllm.inputs import TokensPrompt
@@ -411,28 +414,6 @@ def _structured(wanted: StructuredOutput | None) -> Any:
     if wanted.choices:
         return StructuredOutputsParams(choice=list(wanted.choices))
     return StructuredOutputsParams(json=wanted.json_schema)
-
-
-def _delta(output: Any) -> TokenDelta:
-    """vLLM's RequestOutput (one completion, output_kind DELTA) as plain values.
-
-    Raises EngineRequestError for an ending that is not a finished answer.
-    """
-    completion = output.outputs[0]
-    finish_reason: FinishReason | None = None
-    if completion.finish_reason is not None:
-        finish_reason = _FINISH_REASONS.get(completion.finish_reason)
-        if finish_reason is None:
-            raise EngineRequestError("The engine ended this request before its answer was complete.")
-    return TokenDelta(
-        token_ids=tuple(completion.token_ids),
-        finish_reason=finish_reason,
-        logprobs=tuple(
-            {token_id: max(entry.logprob, LEAST_LOGPROB) for token_id, entry in step.items()}
-            for step in completion.logprobs or ()
-        ),
-        num_cached_tokens=output.num_cached_tokens or 0,
-    )
 
 
 def _translated(error: Exception) -> EngineDeadError | EngineRequestError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from huatuo_server.protocol.written_list import WrittenList
@@ -39,6 +40,11 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
     for one, after in zip(lists, others, strict=True):
         parts += (b"[", one.text, b"]", after)
     return b"".join(parts)
+
+
+def json_string(text: str) -> bytes:
+    """A JSON string in UTF-8, as `json_bytes` writes it."""
+    return encode_basestring(text).encode()
 
 
 def event(value: Mapping[str, Any], name: str | None = None) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
-from huatuo_server.answer_text import ChoicePiece, Piece
+from huatuo_server.answer_text import Piece, RunAnswers
 from huatuo_server.engine.base import FinishReason
-from huatuo_server.errors import EngineRequestError
+from huatuo_server.errors import EngineRequestError, RequestError
+from huatuo_server.protocol import sse
 from huatuo_server.protocol.chat_response import (
     AssistantMessage,
     ChatCompletion,
@@ -22,31 +24,62 @@ from huatuo_server.protocol.written_list import WrittenList
 from huatuo_server.responses.heading import Heading
 from huatuo_server.responses.token_logprobs import content_logprobs
 
+_TEXT: Final = secrets.token_hex(16)
+"""Stands for a text in the event that is made once for all of them."""
 
-async def chunks(
-    pieces: AsyncGenerator[ChoicePiece, None], heading: Heading
-) -> AsyncGenerator[ChatCompletionChunk, None]:
-    """The chunks of a stream; none before the engine's first sign of life, so that its failure can still be a status.
+
+class ChatStream:
+    """The events of a chat stream.
 
     A piece that adds nothing (its text is held back) gives no chunk. Our extensions stand on the last chunk that has a
     finish_reason.
     """
-    begun: set[int] = set()
-    num_ended = completion_tokens = cached_tokens = 0
-    async with aclosing(pieces):
-        async for index, piece in pieces:
-            completion_tokens += len(piece.token_ids)
-            cached_tokens = max(cached_tokens, piece.num_cached_tokens)
-            num_ended += piece.finish_reason is not None
-            if index not in begun:
-                yield _first_chunk(heading, index, whole=not begun)
-                begun.add(index)
-            if piece.text or piece.finish_reason or (heading.return_token_ids and piece.token_ids):
-                yield _piece_chunk(heading, index, piece, last=num_ended == heading.n)
-    if heading.include_usage:
-        chunk = _chunk(heading, [])
-        chunk["usage"] = heading.usage(completion_tokens, cached_tokens)
-        yield chunk
+
+    def __init__(self, heading: Heading) -> None:
+        self._heading = heading
+        self._begun: set[int] = set()
+        self._num_ended = self._completion_tokens = self._cached_tokens = 0
+        self._around_text = [_around_text(heading, index) for index in range(heading.n)]
+
+    def events(self, index: int, piece: Piece) -> bytes:
+        """What a piece adds to the stream; may be nothing."""
+        heading = self._heading
+        self._completion_tokens += len(piece.token_ids)
+        self._cached_tokens = max(self._cached_tokens, piece.num_cached_tokens)
+        first = b"" if index in self._begun else self._first(index)
+        if piece.finish_reason is None and not piece.logprobs and not heading.return_token_ids:
+            if not piece.text:
+                return first
+            before, after = self._around_text[index]
+            return first + before + sse.json_string(piece.text) + after
+        self._num_ended += piece.finish_reason is not None
+        if not (piece.text or piece.finish_reason or (heading.return_token_ids and piece.token_ids)):
+            return first
+        return first + sse.event(_piece_chunk(heading, index, piece, last=self._num_ended == heading.n))
+
+    def _first(self, index: int) -> bytes:
+        chunk = sse.event(_first_chunk(self._heading, index, whole=not self._begun))
+        self._begun.add(index)
+        return chunk
+
+    def last(self) -> bytes:
+        """The end of an answer that came to one."""
+        if not self._heading.include_usage:
+            return sse.DONE
+        chunk = _chunk(self._heading, [])
+        chunk["usage"] = self._heading.usage(self._completion_tokens, self._cached_tokens)
+        return sse.event(chunk) + sse.DONE
+
+    def failure(self, error: RequestError) -> bytes:
+        """The end of one that did not."""
+        return sse.event(error.body())
+
+
+def _around_text(heading: Heading, index: int) -> tuple[bytes, bytes]:
+    """The event of a chunk that has nothing but text, before the text and behind it: the bytes of most chunks."""
+    event = sse.event(_piece_chunk(heading, index, Piece(_TEXT, ()), last=False))
+    before, after = event.split(sse.json_string(_TEXT))
+    return before, after
 
 
 def _chunk(heading: Heading, choices: list[ChunkChoice]) -> ChatCompletionChunk:
@@ -112,12 +145,10 @@ class _Received:
         self.finish_reason = piece.finish_reason
 
 
-async def completion(pieces: AsyncGenerator[ChoicePiece, None], heading: Heading) -> ChatCompletion:
+async def completion(run: RunAnswers, heading: Heading) -> ChatCompletion:
     """The whole answer at once."""
     received = [_Received() for _ in range(heading.n)]
-    async with aclosing(pieces):
-        async for index, piece in pieces:
-            received[index].add(piece, heading)
+    await run(lambda index, piece: received[index].add(piece, heading))
     num_tokens = sum(len(one.token_ids) for one in received)
     answer = ChatCompletion(
         id=heading.id,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from huatuo_server.answer_text import ChoicePiece, Piece
+from huatuo_server.answer_text import Piece, RunAnswers
 from huatuo_server.engine.base import FinishReason
 from huatuo_server.errors import EngineRequestError
 from huatuo_server.families import SamplingDefaults
@@ -159,10 +158,8 @@ def ended(heading: ResponseHeading, answer: Answer) -> ResponseObject:
     return response
 
 
-async def response(pieces: AsyncGenerator[ChoicePiece, None], heading: ResponseHeading) -> ResponseObject:
+async def response(run: RunAnswers, heading: ResponseHeading) -> ResponseObject:
     """The whole answer at once."""
     answer = Answer()
-    async with aclosing(pieces):
-        async for _, piece in pieces:
-            answer.add(piece, output_logprobs(heading, piece))
+    await run(lambda _, piece: answer.add(piece, output_logprobs(heading, piece)))
     return ended(heading, answer)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
 from itertools import count
 
-from huatuo_server.answer_text import ChoicePiece
+from huatuo_server.answer_text import Piece
 from huatuo_server.errors import RequestError
+from huatuo_server.protocol import sse
 from huatuo_server.protocol.responses_events import (
     ContentPartEvent,
     ErrorEvent,
@@ -26,46 +26,37 @@ from huatuo_server.responses.response import Answer, ResponseHeading, ended, out
 
 
 class ResponseStream:
-    """The events of a stream. The last one is asked for by itself, since what it says depends on how the others went.
+    """The events of a Responses stream. Each is numbered when it is made.
 
-    Each event is numbered when it is made.
+    A piece that adds nothing (its text is held back) gives no event.
     """
 
-    def __init__(self, pieces: AsyncGenerator[ChoicePiece, None], heading: ResponseHeading) -> None:
-        self._pieces = pieces
+    def __init__(self, heading: ResponseHeading) -> None:
         self._heading = heading
         self._answer = Answer()
+        self._begun = False
         self._numbers = count()
 
-    async def events(self) -> AsyncGenerator[ResponseEvent, None]:
-        """All but the last one; none before the engine's first sign of life, so that its failure can still be a status.
+    def events(self, _index: int, piece: Piece) -> bytes:
+        """What a piece adds to the stream; may be nothing."""
+        logprobs = output_logprobs(self._heading, piece)
+        self._answer.add(piece, logprobs)
+        first = b"" if self._begun else b"".join(map(_written, self._first()))
+        self._begun = True
+        return first + _written(self._delta(piece.text, logprobs)) if piece.text or logprobs else first
 
-        A piece that adds nothing (its text is held back) gives no event.
-        """
-        begun = False
-        async with aclosing(self._pieces):
-            async for _, piece in self._pieces:
-                logprobs = output_logprobs(self._heading, piece)
-                self._answer.add(piece, logprobs)
-                if not begun:
-                    begun = True
-                    for event in self._first():
-                        yield event
-                if piece.text or logprobs:
-                    yield self._delta(piece.text, logprobs)
-        for event in self._done():
-            yield event
-
-    def last(self) -> ResponseEvent:
-        """The end of an answer that came to one."""
+    def last(self) -> bytes:
+        """The end of an answer that came to one. Raises EngineRequestError for one that did not."""
         response = ended(self._heading, self._answer)
         incomplete = response["status"] == "incomplete"
-        return self._lifecycle("response.incomplete" if incomplete else "response.completed", response)
+        done = b"".join(map(_written, self._done()))
+        return done + _written(self._lifecycle("response.incomplete" if incomplete else "response.completed", response))
 
-    def failure(self, error: RequestError) -> ErrorEvent:
+    def failure(self, error: RequestError) -> bytes:
         """The end of one that did not."""
-        return ErrorEvent(
-            type="error", code=error.code, message=error.message, param=error.param, sequence_number=next(self._numbers)
+        number = next(self._numbers)
+        return _written(
+            ErrorEvent(type="error", code=error.code, message=error.message, param=error.param, sequence_number=number)
         )
 
     def _first(self) -> Iterator[ResponseEvent]:
@@ -115,3 +106,7 @@ class ResponseStream:
             logprobs=WrittenList(logprobs),
             sequence_number=next(self._numbers),
         )
+
+
+def _written(event: ResponseEvent) -> bytes:
+    return sse.event(event, event["type"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 from fastapi import APIRouter, Response
 from starlette.types import Scope, Send
 
@@ -52,9 +50,8 @@ class ChatExchange(EngineExchange):
 
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
         answered = await answer(self.service, self.service.startup.require_ready(), body, call)
-        if isinstance(answered, AsyncGenerator):
-            await send_events(answered, sse.event, send, call)
-            return sse.DONE if call.failed is None else sse.event(call.failed.body())
+        if isinstance(answered, tuple):
+            return await send_events(*answered, scope, send, call)
         last = sse.json_bytes(await answered)
         await send(start(call, "application/json", {"content-length": str(len(last))}))
         return last

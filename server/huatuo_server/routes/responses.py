@@ -13,7 +13,6 @@ from huatuo_server.protocol.responses_events import ResponseEvent
 from huatuo_server.protocol.responses_object import ResponseObject
 from huatuo_server.protocol.responses_schema import ResponsesRequestShape
 from huatuo_server.protocol.wire_schema import wire_schema
-from huatuo_server.responses.response_stream import ResponseStream
 from huatuo_server.routes.error_responses import ENGINE, EXCHANGE, IMAGES, PROMPT, error_responses
 from huatuo_server.routes.event_stream import send_events
 from huatuo_server.routes.examples import EVENTS
@@ -52,13 +51,8 @@ class ResponsesExchange(EngineExchange):
 
     async def reply(self, scope: Scope, send: Send, body: Body, call: Call) -> bytes:
         answered = await respond(self.service, self.service.startup.require_ready(), body, call)
-        if isinstance(answered, ResponseStream):
-            await send_events(answered.events(), _written, send, call)
-            return _written(answered.last() if call.failed is None else answered.failure(call.failed))
+        if isinstance(answered, tuple):
+            return await send_events(*answered, scope, send, call)
         last = sse.json_bytes(await answered)
         await send(start(call, "application/json", {"content-length": str(len(last))}))
         return last
-
-
-def _written(event: ResponseEvent) -> bytes:
-    return sse.event(event, event["type"])

@@ -6,11 +6,10 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from huatuo_server.checkpoint import Checkpoint
-from huatuo_server.engine.base import Engine, Prompt, PromptImage, Sampling
+from huatuo_server.engine.base import Engine, Prompt, PromptImage, Sampling, all_deltas
 from huatuo_server.families import PicturePolicy
 from huatuo_server.images.prepare import prepare
 from huatuo_server.prompt import Message, render
@@ -90,12 +89,9 @@ async def _own_answer(engine: Engine, prompt: Prompt, answer: Answer) -> tuple[i
 
 
 async def _generate(engine: Engine, prompt: Prompt, sampling: Sampling, request_id: str) -> _Generated:
-    token_ids: tuple[int, ...] = ()
-    log_probs: tuple[LogProbs, ...] = ()
-    async with aclosing(engine.generate(prompt, sampling, f"verify: {request_id}")) as deltas:
-        async for delta in deltas:
-            token_ids, log_probs = token_ids + delta.token_ids, log_probs + delta.logprobs
-    return _Generated(token_ids, log_probs)
+    deltas = await all_deltas(engine, prompt, sampling, f"verify: {request_id}")
+    token_ids = tuple(token_id for delta in deltas for token_id in delta.token_ids)
+    return _Generated(token_ids, tuple(step for delta in deltas for step in delta.logprobs))
 
 
 def judge(answer: Answer, prompt_ids: Sequence[int], forced: Sequence[LogProbs], own: Sequence[int]) -> QuestionReport:

@@ -1,0 +1,99 @@
+"""What vLLM says of one generation -> plain calls, within the step of vLLM's output handler that says it.
+
+vLLM's own way is a collector, an event and a task that wakes for each token: a third of what its client costs a token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from huatuo_server.engine.base import LEAST_LOGPROB, FinishReason, Take, TokenDelta
+from huatuo_server.errors import EngineRequestError
+
+_FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+"""vLLM also knows "abort" and "error", which must never look like an answer."""
+
+
+class Relay:
+    """One generation's. It takes the place of `put` of vLLM's RequestOutputCollector, the same in 0.26 and 0.32.
+
+    `put` never raises: it is called by the one task that hears the engine for everybody.
+    """
+
+    def __init__(self, take: Take, beat: Callable[[], None]) -> None:
+        """beat: told of every word of vLLM's."""
+        self._take = take
+        self._beat = beat
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.finished = False
+        """Whether the engine is done with it; else there is something to abort."""
+        self.fault: Exception | None = None
+        """What `take` raised."""
+
+    def attach(self, collector: Any) -> None:
+        """From now on, what vLLM has for the collector comes here; what came before does now."""
+        try:
+            early = collector.get_nowait()
+        except Exception as error:  # noqa: BLE001 - it is told as any other
+            early = error
+        collector.put = self.put
+        if early is not None:
+            self.put(early)
+
+    def put(self, output: Any) -> None:
+        """vLLM's RequestOutput (one completion, output_kind DELTA), or the exception that ends the generation."""
+        self._beat()
+        if self._ended.done():
+            return
+        if isinstance(output, Exception):
+            self.finished = True
+            self._end(output)
+            return
+        try:
+            delta = _delta(output)
+        except Exception as error:  # noqa: BLE001 - it ends this generation and no other
+            # What cannot be read may go on, and is to be aborted.
+            self.finished = isinstance(error, EngineRequestError)
+            self._end(error)
+            return
+        self.finished = delta.finish_reason is not None
+        try:
+            wanted = self._take(delta)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.fault = error
+            wanted = False
+        if self.finished or not wanted:
+            self._end()
+
+    def _end(self, error: Exception | None = None) -> None:
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
+
+    async def end(self) -> None:
+        """Returns after the last delta that is wanted. Raises what vLLM raised for the generation."""
+        await self._ended
+
+
+def _delta(output: Any) -> TokenDelta:
+    """Plain values. Raises EngineRequestError for an ending that is not a finished answer."""
+    completion = output.outputs[0]
+    finish_reason: FinishReason | None = None
+    if completion.finish_reason is not None:
+        finish_reason = _FINISH_REASONS.get(completion.finish_reason)
+        if finish_reason is None:
+            raise EngineRequestError("The engine ended this request before its answer was complete.")
+    logprobs = completion.logprobs
+    return TokenDelta(
+        tuple(completion.token_ids),
+        finish_reason,
+        () if not logprobs else tuple(map(_logprobs, logprobs)),
+        output.num_cached_tokens or 0,
+    )
+
+
+def _logprobs(step: Any) -> dict[int, float]:
+    return {token_id: max(entry.logprob, LEAST_LOGPROB) for token_id, entry in step.items()}
