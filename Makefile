@@ -27,7 +27,7 @@ NAME ?= huatuogpt-vision$(if $(MODEL)$(filter cuda,$(DEVICE)),,-demo)
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup serve demo-checkpoint test check readme test-long drills fuzz check-long benchmark-images benchmark-queue accuracy-smoke train-demo test-gpu test-vllm-0.26 openapi lock ci-tools clean clean-venv
+.PHONY: help setup serve demo-checkpoint test check readme test-long drills fuzz check-long bench bench-full benchmark-images benchmark-queue benchmark-penalty accuracy-smoke train-demo test-gpu benchmark-gpu test-vllm-0.26 openapi lock ci-tools clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 20
@@ -41,7 +41,7 @@ $(BIN)/python:
 		"Found: $$(python3 --version 2>&1). PYTHON=/path/to/python chooses one." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed-%: pyproject.toml locks/$$*.txt locks/torch.txt locks/dev.txt | $(BIN)/python
+$(VENV)/.installed-%: pyproject.toml server/huatuo_server/images/_bicubic.c locks/$$*.txt locks/torch.txt locks/dev.txt | $(BIN)/python
 	@others=$$(ls $(VENV)/.installed-* 2>/dev/null | grep -v '$*$$'); test -z "$$others" || { \
 		echo "$(VENV) holds another installation ($$others) than $*: run 'make clean-venv' first, or say DEVICE=." >&2; exit 1; }
 	@$(MAKE) --no-print-directory install-$*
@@ -83,15 +83,18 @@ $(DEMO)/config.json: $(shell find server/huatuo_server/demo -type f -not -name '
 
 # ---------------------------------------------------------------- tests
 
+# Two processes, as tests/dealing.py deals the tests out. `ARGS="-n 0"` is one.
+PYTEST := $(BIN)/python -m pytest -n 2
+
 test: setup ## run the tests (no GPU needed)
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: setup ## formatting, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-long: setup ## run the tests that take a minute each, or a system tool
 	$(BIN)/python -m pytest -m long tests $(ARGS)
@@ -108,17 +111,37 @@ fuzz: setup ## damaged images by the hundred thousand: pixels or one of our erro
 
 check-long: test-long drills fuzz ## the long tests, all drills, and the long fuzz
 
+BENCH := .venv-bench
+$(BENCH)/.installed: locks/bench.txt
+	@test -n "$(PYTHON)" || { echo "huatuo-server needs Python 3.11 or 3.12 with venv." >&2; exit 1; }
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@echo "Installing AIPerf, the load generator, into $(BENCH): 1.2 GB."
+	$(BENCH)/bin/python -m pip install --quiet --no-deps --require-hashes -r locks/bench.txt
+	@touch $@
+
+bench: setup $(BENCH)/.installed ## speed against stock vLLM: one pair of the main workloads; ten minutes, on a quiet machine
+	$(BIN)/python -m benchmarks.speed --short $(ARGS)
+
+bench-full: setup $(BENCH)/.installed ## speed against stock vLLM: every bar, medians of five pairs, a record; half an hour, on a quiet machine
+	$(BIN)/python -m benchmarks.speed $(ARGS)
+
 benchmark-images: setup ## images a second, against stock vLLM's path in the same run; three minutes, on a quiet machine
 	$(BIN)/python -m benchmarks.images $(ARGS)
 
 benchmark-queue: setup ## processor time that the fair queue costs a request; half a minute, on a quiet machine
 	$(BIN)/python -m benchmarks.queue $(ARGS)
 
+benchmark-penalty: setup ## what the repetition penalty costs 256 sequences at once; five minutes, on a quiet machine
+	$(BIN)/python -m benchmarks.penalty $(ARGS)
+
 accuracy-smoke: setup ## planted bugs change the demo's score or its parity with the reference; minutes
 	$(BIN)/python -m benchmarks.accuracy.smoke $(ARGS)
 
 train-demo: setup ## train the demo checkpoint again, into .cache/demo-trained; half an hour on two quiet cores
 	$(BIN)/python -m benchmarks.accuracy.demo_training .cache/demo-trained $(ARGS)
+
+benchmark-gpu: setup ## the released models' sizes on this machine's GPU, each figure beside its roofline; an hour
+	$(BIN)/python -m benchmarks.speed.gpu $(ARGS)
 
 test-gpu: setup ## run the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
@@ -151,6 +174,9 @@ lock: | $(BIN)/python ## write locks/*.txt anew from pyproject.toml and locks/*.
 	$(COMPILE) pyproject.toml locks/cuda.in --extra cuda -c locks/torch.txt -o locks/cuda.txt
 	$(COMPILE) --group dev -c locks/cpu.txt -c locks/cuda.txt -o locks/dev.txt
 	$(COMPILE) pyproject.toml locks/vllm-0.26.in --overrides locks/vllm-0.26-overrides.txt -o locks/vllm-0.26.txt
+	$(COMPILE) locks/bench.in -o locks/bench.txt
+	$(subst --universal --python-version 3.11,--python-version 3.12 --python-platform x86_64-manylinux_2_28,$(COMPILE)) \
+		pyproject.toml locks/carried.in -c locks/vllm-0.26.txt --overrides locks/carried-without.txt -o locks/carried.txt
 	@# `==2.13.0` would match 2.13.0+cpu too, whose hash is another.
 	sed -i -E 's/^torch==/torch===/' locks/torch.txt locks/cuda.txt locks/vllm-0.26.txt
 
@@ -170,5 +196,5 @@ clean: ## remove caches, build output and the demo checkpoint
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist server/*.egg-info
 	find server tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-clean-venv: ## remove .venv, .venv-vllm-0.26 and Node's packages
-	rm -rf $(VENV) $(OLD) $(NODE_CLIENT)/node_modules
+clean-venv: ## remove .venv, .venv-vllm-0.26, .venv-bench and Node's packages
+	rm -rf $(VENV) $(OLD) $(BENCH) $(NODE_CLIENT)/node_modules

@@ -46,7 +46,7 @@ def files(folder: Path) -> list[Path]:
     return [
         one
         for one in folder.rglob("*")
-        if one.is_file() and not any(part == "__pycache__" or part.endswith(".egg-info") for part in one.parts)
+        if one.is_file() and not any(part == "__pycache__" or part.endswith((".egg-info", ".so")) for part in one.parts)
     ]
 
 
@@ -72,6 +72,13 @@ def test_the_wheel_holds_every_module_of_both_packages(built: Path) -> None:
         "huatuo_server/demo/seeing/config.json",
     } <= data()
     assert data() <= names
+
+
+def test_the_wheel_holds_what_was_compiled(built: Path) -> None:
+    """For any Python from 3.11 on."""
+    (wheel,) = built.glob("*.whl")
+
+    assert "huatuo_server/images/_bicubic.abi3.so" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_the_sdist_holds_every_module_and_the_licence(built: Path) -> None:

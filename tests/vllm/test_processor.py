@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from huatuo_vllm.normalisation import normalisation_table
-from huatuo_vllm.processor import _pixels
+from huatuo_vllm.processor import _pixel_values
 from tests import golden
 
 
 @pytest.mark.parametrize(("name", "digest"), sorted(golden.pixel_digests().items()))
 def test_stock_vllm_gets_the_reference_s_picture_bit_for_bit(name: str, digest: str) -> None:
     """Padding, resizing and the normalisation table give the golden float32 tensor's SHA-256."""
-    pixels = _pixels(Image.open(golden.IMAGES / name), 336).numpy()
+    (pixels,) = _pixel_values([Image.open(golden.IMAGES / name)], 336).numpy()
 
     table = normalisation_table()
     normalised = np.stack([table[channel][pixels[channel]] for channel in range(3)])
@@ -31,4 +31,4 @@ def test_a_prepared_picture_passes_through_untouched() -> None:
     prepared = np.random.default_rng(0).integers(0, 256, (336, 336, 3), dtype=np.uint8)
 
     for picture in (prepared, Image.fromarray(prepared)):
-        assert torch.equal(_pixels(picture, 336), torch.from_numpy(prepared).permute(2, 0, 1))
+        assert torch.equal(_pixel_values([picture], 336)[0], torch.from_numpy(prepared).permute(2, 0, 1))

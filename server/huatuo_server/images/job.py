@@ -21,11 +21,15 @@ class Inspect:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Make the picture that the model sees. The payload is uint8, (size, size, 3), RGB."""
+    """Make the picture that the model sees. The payload is uint8, (size, size, 3), RGB.
+
+    at_most_pixels: of a frame with more, nothing is decoded; the answer is that of `Inspect`. None for any frame.
+    """
 
     view: View
     bounds: Bounds
     policy: PicturePolicy
+    at_most_pixels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

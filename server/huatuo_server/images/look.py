@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from huatuo_server.errors import InvalidRequest
+from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.dicom import reader as dicom
 from huatuo_server.images.formats import HEAD_BYTES, sniff
-from huatuo_server.images.frame import Frame, Grey
+from huatuo_server.images.frame import Frame, Grey, Header
 from huatuo_server.images.grey16 import grey16
 from huatuo_server.images.job import Inspect, Prepare, Render, Reply
 from huatuo_server.images.plain import reader as plain
@@ -44,14 +45,18 @@ class Stopwatch:
 
 def inspect(file: BinaryIO, job: Inspect) -> Reply:
     """The header's facts. Raises RequestError."""
-    if _is_dicom(file):
-        return Reply(asdict(dicom.read_header(file, job.bounds)))
-    return Reply(asdict(plain.read_header(file, job.frame, job.bounds)))
+    return Reply(asdict(_header(file, job.frame, job.bounds)))
 
 
 def make_picture(file: BinaryIO, job: Prepare) -> Reply:
-    """The model's picture and its provenance. Raises RequestError."""
+    """The model's picture and its provenance, or the header's facts where it is too large. Raises RequestError."""
     watch = Stopwatch()
+    if job.at_most_pixels is not None:
+        with watch.stage("inspect"):
+            header = _header(file, job.view.frame, job.bounds)
+        if header.width * header.height > job.at_most_pixels:
+            return Reply(asdict(header))
+        file.seek(0)
     with watch.stage("decode"):
         frame = _read(file, job)
     with watch.stage("prepare"):
@@ -73,6 +78,10 @@ def render(file: BinaryIO, job: Render) -> Reply:
         # The least compression: the time is the user's, and the wire is a local one.
         image.save(file_out, "PNG", compress_level=1)
     return Reply(facts, file_out.getvalue(), watch.seconds)
+
+
+def _header(file: BinaryIO, frame: int | None, bounds: Bounds) -> Header:
+    return dicom.read_header(file, bounds) if _is_dicom(file) else plain.read_header(file, frame, bounds)
 
 
 def _is_dicom(file: BinaryIO) -> bool:

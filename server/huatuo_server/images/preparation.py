@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,6 +29,11 @@ FACTS = frozenset(ImageProvenance.__annotations__)
 
 STAGES = frozenset({"decode", "prepare", "render"})
 """What a worker may report the time of."""
+
+SMALL_BYTES = 512 * 1024
+SMALL_PIXELS = 1_000_000
+"""So short a file is sent to be prepared without a look at its header, with a place for so many pixels. It is most
+often enough, and saves one of two ways to a worker and back; else the header comes back, and nothing was decoded."""
 
 PIXELS_AT_ONCE = 20_000_000
 """Decoded side by side, however many workers there are: the largest take half a gigabyte each, and go alone."""
@@ -96,19 +103,35 @@ class Preparation:
         self._cache.forget(tenant, sha256)
 
     async def _work(self, content: Content, job: Prepare | Render, claimant: Claimant) -> Reply:
-        """The header first, and a place among the pixels in flight; then the whole."""
+        """The header first, and a place among the pixels in flight; then the whole. Both at once for a small file."""
         began = self._metrics.clock()
-        header = (await self._workers.run(content, Inspect(self._bounds, job.view.frame), claimant.flow)).facts
-        inspected = self._metrics.clock()
-        num_pixels = int(header["width"]) * int(header["height"])
-        reply = await asyncio.shield(await self._begin(content, job, num_pixels, claimant))
+        if isinstance(job, Prepare) and self._may_be_small(content, claimant):
+            reply = await self._done(content, replace(job, at_most_pixels=SMALL_PIXELS), SMALL_PIXELS, claimant)
+            if reply.payload:
+                self._observe(content, reply, _num_pixels(reply.facts), began, reply.seconds["inspect"])
+                return reply
+            header = reply.facts
+        else:
+            header = (await self._workers.run(content, Inspect(self._bounds, job.view.frame), claimant.flow)).facts
+        inspect_s, num_pixels = self._metrics.clock() - began, _num_pixels(header)
+        reply = await self._done(content, job, num_pixels, claimant)
+        self._observe(content, reply, num_pixels, began, inspect_s)
+        return reply
+
+    def _may_be_small(self, content: Content, claimant: Claimant) -> bool:
+        """Worth a try without a look at its header, and the pixels are to be had."""
+        return content.num_bytes <= SMALL_BYTES and self._pixels.fits(claimant, SMALL_PIXELS)
+
+    def _observe(self, content: Content, reply: Reply, num_pixels: int, began: float, inspect_s: float) -> None:
         self._metrics.image_bytes.inc(content.num_bytes)
         self._metrics.image_pixels.inc(num_pixels)
         seconds = {stage: float(reply.seconds[stage]) for stage in STAGES & reply.seconds.keys()}
-        waited = self._metrics.clock() - inspected - sum(seconds.values())
-        for stage, spent in {"inspect": inspected - began, "wait": max(0.0, waited), **seconds}.items():
+        waited = self._metrics.clock() - began - inspect_s - sum(seconds.values())
+        for stage, spent in {"inspect": inspect_s, "wait": max(0.0, waited), **seconds}.items():
             self._metrics.image_stage.labels(stage).observe(spent)
-        return reply
+
+    async def _done(self, content: Content, job: Prepare | Render, num_pixels: int, claimant: Claimant) -> Reply:
+        return await asyncio.shield(await self._begin(content, job, num_pixels, claimant))
 
     async def _begin(
         self, content: Content, job: Prepare | Render, num_pixels: int, claimant: Claimant
@@ -141,6 +164,10 @@ class Preparation:
         pixels = np.frombuffer(reply.payload, np.uint8).reshape(size, size, 3)
         key = identity(sha256, resolved(reply.facts), card.family.name, self._secret, tenant)
         return Picture(pixels, key, _provenance(reply, sha256, card.tokens_per_image))
+
+
+def _num_pixels(facts: Mapping[str, Any]) -> int:
+    return int(facts["width"]) * int(facts["height"])
 
 
 def _provenance(reply: Reply, sha256: str, tokens: int | None) -> ImageProvenance:

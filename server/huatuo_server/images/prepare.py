@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from huatuo_server.families import PicturePolicy
+from huatuo_server.images import bicubic
 from huatuo_server.images.bands import bands
 from huatuo_server.images.tall import narrowed
 from huatuo_server.protocol.provenance import Padding
@@ -21,6 +22,14 @@ def prepare(image: Image.Image, policy: PicturePolicy) -> NDArray[np.uint8]:
     """Pad to a square with the image centred (integer division), then resize bicubically.
 
     image: mode RGB, or L where all channels would be alike. Returns uint8 of shape (size, size, 3).
+    """
+    if bicubic.IS_COMPILED and policy.size_pixels >= bicubic.LEAST_SIZE:
+        return bicubic.resized(image, policy)
+    return resized_by_pillow(image, policy)
+
+
+def resized_by_pillow(image: Image.Image, policy: PicturePolicy) -> NDArray[np.uint8]:
+    """The same bits where nothing was compiled.
 
     Pillow resizes along the rows first and rounds to 8 bits before it resizes along the columns. So the real rows can
     be brought to the final width on their own, laid in a column of the square's height, and that be resized.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from huatuo_server.families import PicturePolicy
-from huatuo_server.images.prepare import padding, prepare
+from huatuo_server.images.prepare import padding, prepare, resized_by_pillow
 from huatuo_server.images.tall import pillow_weights
 from tests import golden
 from tests.server.images.plain.pictures import frame_of
@@ -58,10 +58,10 @@ SHAPES += [(37, 2500), (999, 1000), (672, 672), (673, 10), (1500, 1100), (2200, 
 def test_the_square_need_not_be_built(size: tuple[int, int], *, extreme: bool) -> None:
     """Row bands, one column, or only those that see the picture: the same bits as the whole square."""
     image = random_picture(size, extreme=extreme)
-    prepared = prepare(image, POLICY)
-    assert prepared.shape == (336, 336, 3)
-    assert prepared.dtype == np.uint8
-    assert np.array_equal(prepared, naive(image))
+    for prepared in (prepare(image, POLICY), resized_by_pillow(image, POLICY)):
+        assert prepared.shape == (336, 336, 3)
+        assert prepared.dtype == np.uint8
+        assert np.array_equal(prepared, naive(image))
 
 
 @pytest.mark.parametrize("size", [(300, 200), (200, 300), (100, 350), (336, 336), (1, 1)])
@@ -70,6 +70,7 @@ def test_grey_in_one_channel_is_grey_in_three(size: tuple[int, int]) -> None:
     grey = random_picture(size).convert("L")
 
     assert np.array_equal(prepare(grey, POLICY), naive(grey.convert("RGB")))
+    assert np.array_equal(resized_by_pillow(grey, POLICY), naive(grey.convert("RGB")))
 
 
 @settings(deadline=None, max_examples=60)
@@ -86,10 +87,10 @@ def test_grey_in_one_channel_is_grey_in_three(size: tuple[int, int]) -> None:
 def test_tall_pictures_of_every_shape_into_squares_of_every_size(
     width: int, height: int, size: int, pad: tuple[int, int, int], extreme: bool
 ) -> None:
-    """Our own horizontal pass has Pillow's bits, whatever the step, the padding and the size."""
+    """The horizontal pass in numpy has Pillow's bits, whatever the step, the padding and the size."""
     policy = PicturePolicy(size_pixels=size, pad_rgb=pad)
     image = random_picture((width, max(height, 2 * width + 1)), extreme=extreme)
-    assert np.array_equal(prepare(image, policy), naive(image, policy))
+    assert np.array_equal(resized_by_pillow(image, policy), naive(image, policy))
 
 
 @pytest.mark.parametrize(("length", "size"), [(1, 336), (336, 336), (337, 336), (3000, 336), (20000, 336), (7, 3)])

@@ -54,7 +54,7 @@ def said(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) ->
 
 
 def tell(data: bytes, told: list[str]) -> None:
-    """Reads header and frame, and notes what comes of it."""
+    """Reads header and frame, and notes what comes of each: what was found, or the error."""
     for read in (lambda file: dicom.read_header(file, Bounds()), lambda file: dicom.read_frame(file, None, Bounds())):
         try:
             found = read(io.BytesIO(data))
@@ -84,23 +84,52 @@ KEPT = [keyword for keyword in dicom_file.KEPT if "Sequence" not in keyword]
 @pytest.mark.parametrize("keyword", [*KEPT, "SpecificCharacterSet", "PatientName", "PatientID"])
 def test_a_canary_in_any_element_that_is_read_comes_out_nowhere(keyword: str, said: list[str]) -> None:
     """Whether the file is read in spite of it or refused for it."""
-    tell(explicit(PIXELS | {keyword: CANARY.encode()}), said)
+    data = explicit(PIXELS | {keyword: CANARY.encode()})
+    assert CANARY.encode() in data
+
+    tell(data, said)
 
     assert len(said) >= 2
 
 
-def test_canaries_in_sequences_come_out_nowhere(said: list[str]) -> None:
-    """In functional groups and in lookup tables."""
-    inner = Dataset()
-    for keyword in ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"):
-        inner.add_new(keyword, "LO", CANARY)
-    inner.add_new("VOILUTFunction", "CS", "CANARY")
-    group = Dataset()
-    group.FrameVOILUTSequence, group.PixelValueTransformationSequence = [inner], [inner]
+def with_sequences(**sequences: list[Dataset]) -> bytes:
+    """A file whose picture is whole, with these sequences in its header, which hold canaries."""
     dataset = dataset_of(explicit(PIXELS))
-    dataset.SharedFunctionalGroupsSequence = [group]
+    for keyword, items in sequences.items():
+        setattr(dataset, keyword, items)
+    data = bytes_of(dataset)
+    assert CANARY.encode() in data
+    return data
 
-    tell(bytes_of(dataset), said)
+
+@pytest.mark.parametrize(
+    "keyword", ["RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth", "VOILUTFunction"]
+)
+def test_canaries_in_functional_groups_come_out_nowhere(keyword: str, said: list[str]) -> None:
+    """Each alone, beside others that can be read: the first that is damaged may end the reading."""
+    inner, group = Dataset(), Dataset()
+    inner.RescaleSlope, inner.RescaleIntercept, inner.WindowCenter, inner.WindowWidth = 1, 0, 40, 400
+    inner.add_new(keyword, "LO", CANARY)
+    group.FrameVOILUTSequence, group.PixelValueTransformationSequence = [inner], [inner]
+
+    tell(with_sequences(SharedFunctionalGroupsSequence=[group]), said)
+
+    assert said[0].startswith("Header(")
+
+
+@pytest.mark.parametrize("sequence", ["ModalityLUTSequence", "VOILUTSequence"])
+def test_canaries_beside_a_lookup_table_come_out_nowhere(sequence: str, said: list[str]) -> None:
+    """Its explanation is free text, and its type may be; the picture is read through the table."""
+    table = Dataset()
+    table.LUTDescriptor = [256, 0, 8]
+    table.add_new("LUTData", "OW", bytes(range(256)))
+    for keyword in ("LUTExplanation", "ModalityLUTType"):
+        table.add_new(keyword, "LO", CANARY)
+
+    tell(with_sequences(**{sequence: [table]}), said)
+
+    facts: FrameFacts = json.loads(said[1])
+    assert facts["width"] == 16
 
 
 @pytest.mark.parametrize("tag", [0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013, 0x00020016, 0x00020102])
@@ -109,9 +138,11 @@ def test_canaries_in_the_files_own_elements_come_out_nowhere(tag: int, said: lis
     data = explicit(PIXELS)
     if tag == 0x00020010:
         tell(explicit(PIXELS, CANARY.encode()), said)
+        assert all("transfer syntax outside the standard" in one for one in said)
     else:
         vr = DicomDictionary.get(tag, ("OB",))[0]
         tell(data[:132] + element(tag, vr, CANARY.encode() + b"\0") + data[132:], said)
+        assert json.loads(said[1])["width"] == 16
 
 
 @pytest.mark.parametrize(
@@ -120,13 +151,15 @@ def test_canaries_in_the_files_own_elements_come_out_nowhere(tag: int, said: lis
 )
 def test_canaries_in_real_files_come_out_nowhere(name: str, said: list[str]) -> None:
     """Read, damaged and refused ones; with the patient's name replaced byte for byte."""
-    dataset = dataset_of(real(name))
-    patient = bytes(str(dataset.get("PatientName", "")), "latin-1")
     data = real(name)
-    if len(patient) >= len("CANARY"):
-        data = data.replace(patient, b"CANARY".ljust(len(patient), b"^"))
+    patient = str(dataset_of(data).PatientName).encode("latin-1")
+    canary = b"CANARY".ljust(len(patient), b"^")
+    data = data.replace(patient, canary)
+    assert data.count(canary) == 1
 
     tell(data, said)
+
+    assert len(said) >= 2
 
 
 def test_damaged_canaries_come_out_nowhere(said: list[str]) -> None:
@@ -139,6 +172,9 @@ def test_damaged_canaries_come_out_nowhere(said: list[str]) -> None:
         for place in rng.integers(132, len(data) - 256, int(rng.integers(1, 5))).tolist():
             broken[place] = int(rng.integers(0, 256))
         tell(bytes(broken), said)
+
+    assert any(one.startswith("Header(") for one in said)
+    assert any(one.startswith("The DICOM") for one in said)
 
 
 def test_what_pydicom_says_to_others_is_not_stopped() -> None:

@@ -76,6 +76,13 @@ PIECES = [*"htps:/@#?[]\\.%0127xf-_ \t\r\n\0", "pacs", "::1", "。", "ß", "ⓛ"
 ODD = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 
 
+def check_writable(url: HttpUrl) -> None:
+    assert url.target.isascii()
+    assert url.target.isprintable()
+    assert " " not in url.target + url.origin.host
+    assert url.origin.host.isascii()
+
+
 @given(ODD.map(lambda text: f"https://{text}") | ODD)
 def test_any_text_is_a_url_or_is_refused(text: str) -> None:
     """No text raises anything else, and what is read can be written into a request."""
@@ -83,16 +90,15 @@ def test_any_text_is_a_url_or_is_refused(text: str) -> None:
         url = HttpUrl.parse(text)
     except RemoteImageRefused:
         return
-    assert url.target.isascii()
-    assert url.target.isprintable()
-    assert " " not in url.target + url.origin.host
-    assert url.origin.host.isascii()
+    check_writable(url)
 
 
-@given(st.binary(max_size=40))
+@given(st.binary(max_size=40) | ODD.map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_location_is_a_url_or_is_refused(location: bytes) -> None:
-    """A server's header raises nothing else either."""
+    """A server's header raises nothing else either, and is no way around: it leads where a request can be written."""
     try:
-        HttpUrl.parse("https://pacs.example.org/a").redirected(location)
+        url = HttpUrl.parse("https://pacs.example.org/a").redirected(location)
     except RemoteImageRefused:
         return
+    check_writable(url)
+    assert url.origin.scheme in ("http", "https")
