@@ -86,8 +86,11 @@ def test_the_sdk_example_is_six_lines_of_python() -> None:
 
 def test_the_shell_blocks_are_shell() -> None:
     """bash can parse every shell block of the README."""
-    for block in blocks(README, "bash"):
-        subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+    found = blocks(README, "bash")
+    assert found
+    for block in found:
+        read = subprocess.run(["bash", "-n"], input=block, text=True, capture_output=True, check=False)
+        assert (read.returncode, read.stderr) == (0, ""), block
 
 
 def test_the_tree_is_the_real_one() -> None:

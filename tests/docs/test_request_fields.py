@@ -16,23 +16,11 @@ import pytest
 import yaml
 
 from huatuo_server.errors import InvalidRequest
-from huatuo_server.protocol import json_schema
+from huatuo_server.protocol import json_schema, unsupported
 from huatuo_server.protocol.chat_request import ChatRequest, parse_chat_request
 from huatuo_server.protocol.chat_schema import MAX_STRUCTURED_CHOICE_CHARS, MAX_STRUCTURED_CHOICES, ChatRequestShape
 from huatuo_server.protocol.json_body import MAX_IGNORED_FIELDS, MAX_NAME_CHARS
-from huatuo_server.protocol.unsupported import (
-    EVERY,
-    FILE_FIELDS,
-    FORMAT_FIELDS,
-    MESSAGE_FIELDS,
-    PART_FIELDS,
-    REQUEST_FIELDS,
-    SCHEMA_FIELDS,
-    SOURCE_FIELDS,
-    STREAM_FIELDS,
-    STRUCTURED_FIELDS,
-    Harmless,
-)
+from huatuo_server.protocol.unsupported import EVERY, REQUEST_FIELDS, Harmless
 from tests.docs.markdown import ROOT, code_words, section, table
 
 API = ROOT / "docs" / "api.md"
@@ -40,14 +28,14 @@ PNG = "data:image/png;base64,aGVsbG8="
 PART = "messages.N.content.N."
 BY_PLACE: Mapping[str, Mapping[str, Harmless]] = {
     "": REQUEST_FIELDS,
-    "messages.N.": MESSAGE_FIELDS,
-    PART: PART_FIELDS,
-    f"{PART}image_url.": SOURCE_FIELDS,
-    f"{PART}file.": FILE_FIELDS,
-    "stream_options.": STREAM_FIELDS,
-    "response_format.": FORMAT_FIELDS,
-    "response_format.json_schema.": SCHEMA_FIELDS,
-    "structured_outputs.": STRUCTURED_FIELDS,
+    "messages.N.": unsupported.MESSAGE_FIELDS,
+    PART: unsupported.PART_FIELDS,
+    f"{PART}image_url.": unsupported.SOURCE_FIELDS,
+    f"{PART}file.": unsupported.FILE_FIELDS,
+    "stream_options.": unsupported.STREAM_FIELDS,
+    "response_format.": unsupported.FORMAT_FIELDS,
+    "response_format.json_schema.": unsupported.SCHEMA_FIELDS,
+    "structured_outputs.": unsupported.STRUCTURED_FIELDS,
 }
 KNOWN = {place + name: harmless for place, fields in BY_PLACE.items() for name, harmless in fields.items()}
 HONOURED = {row[0] for row in table(API, "Request fields")}

@@ -1,12 +1,17 @@
-"""Checkpoints that several tests read and none changes."""
+"""Checkpoints that several tests read and none changes; and hypothesis without a clock."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from huatuo_server.demo.checkpoint import write_demo_checkpoint
+
+# How long an example takes on a machine with much else to do says nothing of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

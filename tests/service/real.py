@@ -36,11 +36,13 @@ STOP_LIMIT_S = 120.0
 class RealServer:
     """`with RealServer(checkpoint) as server:` serves it in float32, in a thread with an event loop of its own.
 
-    vLLM's metrics live in the process's one registry, so there can be one at a time.
+    vLLM's metrics live in the process's one registry, so there can be one at a time. settings: others of its own.
     """
 
-    def __init__(self, checkpoint: Path) -> None:
-        self._settings = Settings(model=str(checkpoint), served_model_name=MODEL, dtype="float32", enforce_eager=True)
+    def __init__(self, checkpoint: Path, **settings: Any) -> None:
+        self._settings = Settings(
+            model=str(checkpoint), served_model_name=MODEL, dtype="float32", enforce_eager=True, **settings
+        )
         self._startup = Startup(self._open)
         self._served: ServedModel | None = None
         self._loop = asyncio.new_event_loop()

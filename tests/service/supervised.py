@@ -119,13 +119,17 @@ class SupervisedServer:
 
 
 def scripted(
-    script: Mapping[str, Any], folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
+    script: Mapping[str, Any],
+    folder: Path,
+    *arguments: str,
+    environ: Mapping[str, str] | None = None,
+    under: Sequence[str] = (),
 ) -> SupervisedServer:
-    """`serve` with the twin over the golden checkpoint's tokenizer, on a free port."""
+    """`serve` with the twin over the golden checkpoint's tokenizer, on a free port; under: as there."""
     file = folder / "script.json"
     file.write_text(json.dumps(script))
     return SupervisedServer(
-        ["serve", "--scripted", str(file), "--model", str(GOLDEN), "--port", "0", *arguments], environ=environ
+        ["serve", "--scripted", str(file), "--model", str(GOLDEN), "--port", "0", *arguments], environ, under
     )
 
 

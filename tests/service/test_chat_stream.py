@@ -128,15 +128,19 @@ def test_token_ids_are_not_held_back_with_their_text(server: Served) -> None:
     assert all(chunk.choices[0].model_extra["token_ids"] for chunk in silent)
 
 
-@pytest.mark.parametrize("tokens_per_delta", [1, 2, 5])
-@pytest.mark.parametrize("stop", ["small", "ll wor", "r s", "."])
-def test_a_stop_string_is_found_across_chunks(stop: str, tokens_per_delta: int) -> None:
-    """However tokens and chunks are cut, no part of it gets out, and the generation is aborted."""
-    completion = Completion(text=ANSWER + " And more that nobody reads.", tokens_per_delta=tokens_per_delta)
+@pytest.fixture(scope="module", params=[1, 2, 5], ids="{} tokens a delta".format)
+def chatty(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """It says ANSWER and goes on."""
+    completion = Completion(text=ANSWER + " And more that nobody reads.", tokens_per_delta=request.param)
+    with served(scripted_engine(completion)) as running:
+        yield running
 
-    with served(scripted_engine(completion)) as server:
-        chunks = list(server.create(stream=True, stop=[stop]))
-        aborted = server.engine.aborts.get(timeout=1)
+
+@pytest.mark.parametrize("stop", ["small", "ll wor", "r s", "."])
+def test_a_stop_string_is_found_across_chunks(chatty: Served, stop: str) -> None:
+    """However tokens and chunks are cut, no part of it gets out, and the generation is aborted."""
+    chunks = list(chatty.create(stream=True, stop=[stop]))
+    aborted = chatty.engine.aborts.get(timeout=1)
 
     assert text_of(chunks) == ANSWER.partition(stop)[0]
     assert chunks[-1].choices[0].finish_reason == "stop"

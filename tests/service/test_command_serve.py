@@ -147,6 +147,8 @@ def test_a_misspelt_variable_is_warned_of(tmp_path: Path) -> None:
     """The server starts, and says that the variable does nothing."""
     with scripted({}, tmp_path, environ={"HUATUO_MAX_MODEL_LENGTH": "4096"}) as server:
         server.until_said("did you mean HUATUO_MAX_MODEL_LEN?")
+        server.listening()
+        server.until_ready()
 
 
 def test_an_engine_that_dies_later_exits_1(tmp_path: Path) -> None:

@@ -193,6 +193,7 @@ from huatuo_server.connections import Transport
 class Startup:
     failed = EngineDeadError("It is dead.") if sys.argv[1] == "failed" else None
     def drain(self): pass
+    def on_ready(self, hook): pass
 
 async def app(scope, receive, send):
     assert scope["type"] == "lifespan"

@@ -17,6 +17,8 @@ from tests.service.supervised import LIMIT_S, SupervisedServer, scripted
 
 NUM_STREAMS = 5
 LONG = {"text": "word " * 400, "delay_s": 0.05}
+BUSY = {"text": "word " * 60, "delay_s": 0.1}
+"""Six seconds."""
 DIES = {"text": "word", "fail_after": 0, "failure": "engine"}
 HANGS = {"text": "word", "hang_after": 0, "hang": "engine"}
 SILENT = {"text": "word", "hang_after": 0}
@@ -96,8 +98,8 @@ def test_every_open_stream_is_told_and_the_process_ends(
 
 
 def test_one_silent_request_beside_busy_ones_is_no_hang(tmp_path: Path) -> None:
-    """The engine makes progress: nobody is harmed, and the silent one ends by its own deadline."""
-    with scripted({"completions": [LONG, SILENT]}, tmp_path, "--hang-s", "1") as server:
+    """The engine makes progress: nobody is harmed, and the silent one ends by its own deadline, long before."""
+    with scripted({"completions": [BUSY, SILENT]}, tmp_path, "--hang-s", "1") as server:
         server.listening()
         server.until_ready()
         busy = Streams(server, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import openai
@@ -19,18 +20,25 @@ from tests.service.served import (
     MODEL,
     TOKENIZER_DIGEST,
     TOKENS_PER_IMAGE,
+    Served,
     ask,
     image_part,
     served,
 )
 
 
-def test_the_one_model_is_listed_and_can_be_retrieved() -> None:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    """As it is by default."""
+    with served() as running:
+        yield running
+
+
+def test_the_one_model_is_listed_and_can_be_retrieved(server: Served) -> None:
     """With what a client wants to know of it before it asks."""
-    with served() as server:
-        (listed,) = server.client.models.list().data
-        retrieved = server.client.models.retrieve(MODEL)
-        fingerprint = server.create().system_fingerprint
+    (listed,) = server.client.models.list().data
+    retrieved = server.client.models.retrieve(MODEL)
+    fingerprint = server.create().system_fingerprint
 
     assert (listed.id, listed.object, listed.owned_by) == (MODEL, "model", "huatuo-server")
     extra = listed.model_extra or {}
@@ -63,9 +71,9 @@ def test_a_demo_checkpoint_says_what_it_is() -> None:
     assert (listed.model_extra or {})["demo"] == (retrieved.model_extra or {})["demo"] == TRAINED
 
 
-def test_another_model_is_not_found() -> None:
+def test_another_model_is_not_found(server: Served) -> None:
     """Its name is not repeated."""
-    with served() as server, pytest.raises(openai.NotFoundError) as caught:
+    with pytest.raises(openai.NotFoundError) as caught:
         server.client.models.retrieve("org/canary-7c1f")
 
     assert caught.value.code == "model_not_found"

@@ -73,10 +73,9 @@ def expected_answers(checkpoint: Path) -> list[Expected]:
     return found
 
 
-def check_against_reference(checkpoint: Path, *flags: str) -> None:
-    """Greedy answers through HTTP equal those of `reference.Reference`, token by token."""
-    answers = expected_answers(checkpoint)
-    with serving(checkpoint, "--dtype", "float32", *flags) as server:
+def check_answers(checkpoint: Path, answers: list[Expected]) -> None:
+    """Greedy answers through HTTP equal the expected ones, token by token, prompts included."""
+    with serving(checkpoint, "--dtype", "float32") as server:
         client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
         for expected in answers:
             asked: Any = [*map(image_part, expected.names), {"type": "text", "text": expected.text}]
@@ -119,22 +118,36 @@ def released_7b(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_7b_as_released(released_7b: Path) -> None:
+@pytest.fixture(scope="module")
+def answers_7b(released_7b: Path) -> list[Expected]:
+    """The reference's, on the released layout; a conversion has the same weights, and so the same answers."""
+    return expected_answers(released_7b)
+
+
+def test_7b_as_released(released_7b: Path, answers_7b: list[Expected]) -> None:
     """Qwen2 with its CLIP in the shards; the placeholder is the first row that the real tokenizer leaves free."""
     assert load_config(released_7b).image_token_index == 151646
 
-    check_against_reference(released_7b)
+    check_answers(released_7b, answers_7b)
 
 
-def test_7b_as_hf(released_7b: Path, tmp_path: Path) -> None:
+def test_7b_as_hf(released_7b: Path, answers_7b: list[Expected], tmp_path: Path) -> None:
     """The conversion's own image token, names as transformers wrote them before 4.52."""
     token = load_config(released_7b).image_token_index
-    check_against_reference(to_hf(released_7b, tmp_path / "7b-hf", image_token=token, since_4_52=False))
+    check_answers(to_hf(released_7b, tmp_path / "7b-hf", image_token=token, since_4_52=False), answers_7b)
 
 
 def test_34b_as_hf(tmp_path: Path) -> None:
-    """Names as transformers writes them since 4.52, and an image token just past the vocabulary, as the real one's."""
-    check_against_reference(to_hf(golden.CHECKPOINT, tmp_path / "34b-hf", image_token=4096, since_4_52=True))
+    """Names as transformers writes them since 4.52, and an image token just past the vocabulary, as the real one's.
+
+    Every golden case is answered as before the conversion.
+    """
+    checkpoint = to_hf(golden.CHECKPOINT, tmp_path / "34b-hf", image_token=4096, since_4_52=True)
+    with serving(checkpoint, "--dtype", "float32") as server:
+        client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+
+        check_concurrently(client, golden.cases(), MODEL, at_once=8)
+        check_schema(client)
 
 
 def test_34b_with_two_clips_on_two_tensor_parallel_workers(tmp_path: Path) -> None:

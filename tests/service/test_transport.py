@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import resource
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -140,10 +140,14 @@ def test_the_process_may_open_many_files_and_dump_no_core(tmp_path: Path) -> Non
 
 def test_fewer_files_than_connections_is_said_and_not_found_out(tmp_path: Path) -> None:
     """Where the process may open few files, the limit of connections is lower, and the log says why."""
-    with scripted({}, tmp_path, "--max-connections", str(10**9)) as server:
+    few_files = ("sh", "-c", 'ulimit -n 515; exec "$@"', "sh")
+    with scripted({}, tmp_path, under=few_files) as server, ExitStack() as stack:
         server.listening()
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 512
-        server.until_said(f"{most} connections at most")
+        server.until_said("3 connections at most")
+
+        idle, *_ = [stack.enter_context(_client(server)) for _ in range(4)]
+
+        assert idle.rest() == b""
 
 
 def _client(server: SupervisedServer) -> Client:

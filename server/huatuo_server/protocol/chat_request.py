@@ -9,7 +9,7 @@ from typing import Any, Final
 from huatuo_server.engine.base import StructuredOutput
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import MAX_BIAS, MAX_BIASES, ChatRequestShape, SamplingShape
-from huatuo_server.protocol.conversation import ChatMessage, chat_messages, parse_conversing
+from huatuo_server.protocol.conversation import Conversation, chat_messages, parse_conversing
 from huatuo_server.protocol.json_body import ignored, refuse_ignored
 from huatuo_server.protocol.structured_output import structured_output
 from huatuo_server.protocol.unsupported import REQUEST_FIELDS, STREAM_FIELDS, refuse
@@ -18,7 +18,7 @@ TOKEN_ID: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(Conversation):
     """A request that makes sense. None: it is silent, and the model's default holds.
 
     top_k: 0 is off. logit_bias: token ids and what is added to their logits. stop: not empty strings.
@@ -26,8 +26,6 @@ class ChatRequest:
     ignored_fields: JSON paths, sorted.
     """
 
-    model: str
-    messages: tuple[ChatMessage, ...]
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -49,10 +47,6 @@ class ChatRequest:
     include_usage: bool = False
     return_token_ids: bool = False
     ignored_fields: tuple[str, ...] = ()
-
-    def with_messages(self, messages: tuple[ChatMessage, ...]) -> ChatRequest:
-        """The same request about another conversation."""
-        return replace(self, messages=messages)
 
 
 def parse_chat_request(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import MAX_LIST_ITEMS, MessageShape
-from huatuo_server.protocol.conversation import ChatMessage, chat_messages, parse_conversing
+from huatuo_server.protocol.conversation import Conversation, chat_messages, parse_conversing
 from huatuo_server.protocol.json_body import ignored, refuse_ignored
 from huatuo_server.protocol.shape import Shape
 from huatuo_server.protocol.unsupported import NEVER, REQUEST_FIELDS, refuse
@@ -46,17 +46,11 @@ class ChoicesRequestShape(Shape):
 
 
 @dataclass(frozen=True, slots=True)
-class ChoicesRequest:
+class ChoicesRequest(Conversation):
     """choices: no two are the same text. ignored_fields: JSON paths, sorted."""
 
-    model: str
-    messages: tuple[ChatMessage, ...]
     choices: tuple[str, ...]
     ignored_fields: tuple[str, ...] = ()
-
-    def with_messages(self, messages: tuple[ChatMessage, ...]) -> ChoicesRequest:
-        """The same request about another conversation."""
-        return replace(self, messages=messages)
 
 
 def parse_choices_request(body: bytes | bytearray, *, max_images: int, strict: bool = False) -> ChoicesRequest:

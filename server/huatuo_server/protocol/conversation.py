@@ -43,6 +43,18 @@ class Conversing(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What every request with `messages` holds, the oldest first."""
+
+    model: str
+    messages: tuple[ChatMessage, ...]
+
+    def with_messages(self, messages: tuple[ChatMessage, ...]) -> Self:
+        """The same request about another conversation."""
+        return replace(self, messages=messages)
+
+
 Request = TypeVar("Request", bound=Conversing)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.chat_schema import MAX_LIST_ITEMS, MessageShape
-from huatuo_server.protocol.conversation import ChatMessage, chat_messages, parse_conversing
+from huatuo_server.protocol.conversation import Conversation, chat_messages, parse_conversing
 from huatuo_server.protocol.json_body import ignored, refuse_ignored
 from huatuo_server.protocol.shape import Shape
 from huatuo_server.protocol.unsupported import NEVER, refuse
@@ -46,18 +46,15 @@ class TokenizeRequestShape(Shape):
 
 
 @dataclass(frozen=True, slots=True)
-class TokenizeRequest:
-    """prompt: a text that is tokenised as it stands; None for a conversation. ignored_fields: JSON paths, sorted."""
+class TokenizeRequest(Conversation):
+    """prompt: a text that is tokenised as it stands, without messages; None for a conversation.
 
-    model: str
-    messages: tuple[ChatMessage, ...] = ()
+    ignored_fields: JSON paths, sorted.
+    """
+
     prompt: str | None = None
     return_token_strs: bool = False
     ignored_fields: tuple[str, ...] = ()
-
-    def with_messages(self, messages: tuple[ChatMessage, ...]) -> TokenizeRequest:
-        """The same request about another conversation."""
-        return replace(self, messages=messages)
 
 
 def parse_tokenize_request(body: bytes | bytearray, *, max_images: int, strict: bool = False) -> TokenizeRequest:

@@ -13,7 +13,7 @@ from huatuo_server.errors import InvalidRequest
 from huatuo_server.protocol.error_body import ErrorBody
 from huatuo_server.protocol.wire_schema import REF_TEMPLATE, wire_schema
 from huatuo_server.routes.authentication import OPEN
-from huatuo_server.routes.error_responses import EVERY_PATH, KEYED, error_examples, error_responses
+from huatuo_server.routes.error_responses import ERROR, EVERY_PATH, KEYED, error_examples, error_responses
 from huatuo_server.routes.examples import EXAMPLES
 
 Document = dict[str, Any]
@@ -123,10 +123,9 @@ def _merge(responses: Document, more: dict[int | str, Document]) -> None:
         found = responses.setdefault(str(status), {"description": added["description"]})
         found.setdefault("headers", {}).update(added.get("headers", {}))
         content = found.setdefault("content", {}).setdefault("application/json", {})
-        error = {"$ref": REF_TEMPLATE.format(model=ErrorBody.__name__)}
-        schema = content.setdefault("schema", error)
-        if schema != error:
-            content["schema"] = {"anyOf": [schema, error]}
+        schema = content.setdefault("schema", dict(ERROR))
+        if schema != ERROR:
+            content["schema"] = {"anyOf": [schema, dict(ERROR)]}
         content.setdefault("examples", {}).update(added["content"]["application/json"]["examples"])
 
 

@@ -9,6 +9,10 @@ from typing import Any, Final
 from huatuo_server import errors
 from huatuo_server.errors import RequestError, TryLater
 from huatuo_server.protocol.error_body import ErrorBody
+from huatuo_server.protocol.wire_schema import REF_TEMPLATE
+
+ERROR: Final = {"$ref": REF_TEMPLATE.format(model=ErrorBody.__name__)}
+"""The schema of every failure; `contract` adds what it refers to."""
 
 ErrorClass = type[RequestError]
 Responses = dict[int | str, dict[str, Any]]
@@ -82,9 +86,9 @@ def error_responses(*kinds: ErrorClass) -> Responses:
         response = responses.setdefault(
             kind.status,
             {
-                "model": ErrorBody,
                 "description": HTTPStatus(kind.status).phrase,
-                "content": {"application/json": {"examples": {}}},
+                # By name, since FastAPI would work out a type's schema anew for each status of each route.
+                "content": {"application/json": {"examples": {}, "schema": dict(ERROR)}},
             },
         )
         examples = response["content"]["application/json"]["examples"]

@@ -12,7 +12,7 @@ from huatuo_server import __version__
 from huatuo_server.images.identity import PREPARATION_VERSION
 from huatuo_server.prompt import IMAGE_MARK, prompt_format
 from huatuo_server.protocol.chat_rendering import ChatRendering
-from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk
+from huatuo_server.protocol.chat_response import ChatCompletion, ChatCompletionChunk, Usage
 from huatuo_server.protocol.choices_response import ChatChoices
 from huatuo_server.protocol.model_object import ModelObject
 from huatuo_server.protocol.provenance import ImageProvenance
@@ -74,6 +74,16 @@ PROVENANCE: Final = ImageProvenance(
     tokens=576,
 )
 
+
+def _usage(completion_tokens: int) -> Usage:
+    return Usage(
+        prompt_tokens=596,
+        completion_tokens=completion_tokens,
+        total_tokens=596 + completion_tokens,
+        prompt_tokens_details={"cached_tokens": 0},
+    )
+
+
 COMPLETION: Final = ChatCompletion(
     id="chatcmpl-5f3d9a1c",
     object="chat.completion",
@@ -88,12 +98,7 @@ COMPLETION: Final = ChatCompletion(
             "finish_reason": "stop",
         }
     ],
-    usage={
-        "prompt_tokens": 596,
-        "completion_tokens": 3,
-        "total_tokens": 599,
-        "prompt_tokens_details": {"cached_tokens": 0},
-    },
+    usage=_usage(3),
     images=[PROVENANCE],
     ignored_fields=[],
 )
@@ -190,12 +195,7 @@ CHOICES: Final = ChatChoices(
     ],
     best=1,
     note="A probability under the model, not calibrated: it does not say how often the model is right.",
-    usage={
-        "prompt_tokens": 596,
-        "completion_tokens": 2,
-        "total_tokens": 598,
-        "prompt_tokens_details": {"cached_tokens": 0},
-    },
+    usage=_usage(2),
     images=[PROVENANCE],
     ignored_fields=[],
 )
