@@ -25,6 +25,7 @@ import uvicorn
 from huatuo_server.child_processes import kill_children
 from huatuo_server.connections import Connections, Transport
 from huatuo_server.errors import Draining, HuatuoError
+from huatuo_server.garbage import settle
 from huatuo_server.interruption import InFlight
 from huatuo_server.process_limits import allow_most_files, forbid_core_dumps
 from huatuo_server.startup import Startup
@@ -109,6 +110,7 @@ def serve(
     Raises what the model failed of. After a signal the process ends here, with exit code 0.
     """
     forbid_core_dumps()
+    startup.on_ready(lambda _: settle())
     connections = Connections(_within(allow_most_files(), transport))
     config = configured(app, connections)
     server = _Server(config, startup, connections, _Drain(startup, in_flight, connections, drain_s), on_listening)
@@ -125,6 +127,7 @@ def configured(app: Any, connections: Connections) -> uvicorn.Config:
     """Uvicorn as we run it, here and in tests."""
     return uvicorn.Config(
         app,
+        loop="uvloop",
         http=protocol_of(connections),
         log_config=None,
         access_log=False,

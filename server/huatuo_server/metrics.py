@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+import prometheus_client
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 from prometheus_client import exposition as plain_text
 from prometheus_client.openmetrics import exposition as openmetrics
+
+from huatuo_server.histogram import Histogram
 
 FINISHED = frozenset({"ok", "length"})
 """The outcomes that are answers; every other outcome is a failure's code."""
@@ -81,12 +84,14 @@ class Metrics:
             "From received to let into the engine: reading, preparing images, waiting for the turn.",
             QUEUE_BUCKETS_S,
         )
-        self.image_stage = self._histogram(
+        # The image stages are observed from many threads, the others from the event loop's alone.
+        self.image_stage = prometheus_client.Histogram(
             "hgv_image_stage_seconds",
             "Work before the engine, by stage: body (a request's); of an image read, fetch, inspect, wait, "
             "decode, prepare, render.",
-            STAGE_BUCKETS_S,
-            "stage",
+            ("stage",),
+            registry=self._registry,
+            buckets=STAGE_BUCKETS_S,
         )
         self.image_bytes = self._counter("hgv_image_bytes_total", "Bytes of image files that were decoded.")
         self.image_pixels = self._counter("hgv_image_pixels_total", "Pixels that were decoded, by the files' headers.")
@@ -113,8 +118,8 @@ class Metrics:
     def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
         return Gauge(name, documentation, labels, registry=self._registry)
 
-    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(name, documentation, labels, registry=self._registry, buckets=buckets)
+    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, documentation, registry=self._registry, buckets=buckets)
 
     def request(self, route: str) -> RequestMeter:
         """The meter of a request received now. route: the template (`/v1/chat/completions`), never the path sent."""
@@ -164,8 +169,7 @@ class RequestMeter:
         now = self._metrics.clock()
         last = self._last_tokens.get(choice)
         if last is not None:
-            for _ in range(count):
-                self._metrics.inter_token_latency.observe((now - last) / count)
+            self._metrics.inter_token_latency.observe_each((now - last) / count, count)
         elif not self._last_tokens:
             self._metrics.time_to_first_token.observe(now - self._received)
         self._last_tokens[choice] = now

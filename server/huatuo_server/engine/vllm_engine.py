@@ -33,6 +33,7 @@ from huatuo_server.engine.base import (
 from huatuo_server.engine.engine_args import check_engine_args, version_of_vllm
 from huatuo_server.engine.heartbeat import Heartbeat
 from huatuo_server.engine.relay import Relay
+from huatuo_server.engine.statistics import count_cheaply, prometheus_logger
 from huatuo_server.errors import EngineDeadError, EngineRequestError, EngineStartError
 from huatuo_vllm import embedded, report
 
@@ -192,10 +193,12 @@ class VllmEngine:
             # generator back by an offset, and "CPU Generator does not use offset" (run on 0.32; the same code in 0.26).
             self._args.setdefault("enable_chunked_prefill", False)
         self._others = Descendants.now()
+        loggers = [self._heartbeat.stat_logger, prometheus_logger()]
         with _temporary_files_in(self._folder):
             self._engine = AsyncLLM.from_engine_args(
-                AsyncEngineArgs(**self._args, logits_processors=processors), stat_loggers=[self._heartbeat.stat_logger]
+                AsyncEngineArgs(**self._args, logits_processors=processors), stat_loggers=loggers
             )
+        count_cheaply(self._engine.output_processor)
         self._processes = Descendants.now()
         self._vital = [one for one in self._processes.processes if one.name.startswith(PROCESS_NAME)]
         self._heartbeat.beat()
