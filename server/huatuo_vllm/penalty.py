@@ -4,6 +4,9 @@ The reference calls `generate(inputs_embeds=...)`, so Hugging Face's RepetitionP
 prompt; vLLM's own `repetition_penalty` counts prompt and output. A request asks for ours by
 `SamplingParams.extra_args={EXTRA_ARG: 1.2}` and leaves vLLM's at 1.0.
 
+An answer has some hundred tokens, a vocabulary 64,000 or 152,000: both classes touch the logits of generated tokens
+alone, and make nothing of the vocabulary's size.
+
 Never register these classes under the entry point group `vllm.logits_processors`: Model Runner V2 refuses to start,
 for any model on the host, when it finds a V1 class there.
 """
@@ -14,11 +17,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
 from huatuo_vllm import embedded, mixed_logprobs, report
+from huatuo_vllm.generated import GeneratedIds
 
 try:
     from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as LogitsProcessorV2
@@ -44,41 +50,54 @@ def requested_penalty(params: SamplingParams) -> float:
     return float(penalty)
 
 
-def penalise(logits: torch.Tensor, generated: torch.Tensor, penalty: torch.Tensor) -> torch.Tensor:
-    """Hugging Face's rule, batched: a generated token's logit is divided by the penalty, a negative one multiplied.
+def penalise(logits: torch.Tensor, ids: torch.Tensor, penalty: torch.Tensor) -> None:
+    """Hugging Face's rule, batched and in place: a token's logit is divided by the penalty, a negative one multiplied.
 
-    logits: (rows, vocabulary). generated: bool, same shape, true where the row's request has generated that token.
-    penalty: (rows, 1).
+    logits: (rows, vocabulary), float32. ids: (n, tokens), of the first n rows; one that is there many times is
+    penalised once. penalty: (n, 1); 1 changes nothing.
     """
-    return torch.where(generated, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+    chosen = logits.gather(1, ids)
+    # A token that is there twice is written twice, with the same value.
+    logits.scatter_(1, ids, torch.where(chosen > 0, chosen / penalty, chosen * penalty))
 
 
 @dataclass(slots=True)
 class _Row:
-    """One request of the batch. vLLM extends `output_ids` in place; the first `num_marked` of them are in the mask."""
+    """One request of the batch. vLLM extends `output_ids` in place. slot: its row of the generated ids."""
 
     penalty: float
     output_ids: list[int]
     slot: int
-    num_marked: int = 0
+
+
+@dataclass(slots=True)
+class _Layout:
+    """The batch's rows up to the last that wants a penalty, the same until the batch changes.
+
+    output_ids and slots: of the rows that want one. every_slot: (rows,), on the device; a row that wants none reads
+    another's slot. at: which of the rows want one, (n,). penalty: (rows,); 1 where none is wanted.
+    """
+
+    output_ids: list[list[int]]
+    slots: NDArray[np.int64]
+    every_slot: torch.Tensor
+    at: NDArray[np.int64]
+    penalty: NDArray[np.float32]
+    penalty_on_device: torch.Tensor
 
 
 class OutputRepetitionPenalty(LogitsProcessor):
     """For Model Runner V1 (vLLM 0.26; CPU).
 
-    A request keeps one row of a boolean (requests, vocabulary) mask for its life, however the batch is reordered, and
-    each step marks only the tokens that are new: the tensor work of a step is one scatter and one `where` over the
-    whole batch. V1 keeps generated ids in Python lists, so they are gathered in a loop over the requests: 0.2 ms a step
-    for 256 of them on a CPU, the scatter included.
+    A request keeps one slot among the generated ids for its life, however the batch is reordered.
     """
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
-        self.device = device
+        num_slots = vllm_config.scheduler_config.max_num_seqs
         self.rows: dict[int, _Row] = {}
-        self.free_slots = list(range(vllm_config.scheduler_config.max_num_seqs))
-        vocabulary = vllm_config.model_config.get_vocab_size()
-        self.generated = torch.zeros((len(self.free_slots), vocabulary), dtype=torch.bool, device=device)
-        self._layout: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+        self.free_slots = list(range(num_slots))
+        self.generated = GeneratedIds(num_slots, device, pins_memory=is_pin_memory and device.type == "cuda")
+        self._layout: _Layout | None = None
         if embedded.is_asked_for():
             # Here, since this class is what vLLM builds beside the sampler, in the one process that has it.
             mixed_logprobs.mend()
@@ -110,7 +129,7 @@ class OutputRepetitionPenalty(LogitsProcessor):
 
     def _clear_slot(self) -> int:
         slot = self.free_slots.pop()
-        self.generated[slot] = False
+        self.generated.forget(slot)
         return slot
 
     def _remove(self, index: int) -> None:
@@ -131,48 +150,46 @@ class OutputRepetitionPenalty(LogitsProcessor):
         """Penalise the rows of `logits` (rows, vocabulary), in place, whose requests asked for it."""
         if not self.rows:
             return logits
-        self._mark_new_tokens()
-        rows, slots, penalty = self._layout or self._lay_out()
-        logits[rows] = penalise(logits[rows], self.generated[slots], penalty)
+        layout = self._layout or self._lay_out()
+        self.generated.follow(layout.slots, layout.output_ids)
+        num_tokens = self.generated.num_tokens[layout.slots]
+        longest = int(num_tokens.max())
+        if longest:
+            ids = self.generated.rows(layout.every_slot, longest)
+            penalise(logits, ids, self._penalty_now(layout, num_tokens))
         return logits
 
-    def _lay_out(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Which rows of the logits, which rows of the mask, which penalties; the same until the batch changes."""
-        rows = torch.tensor(list(self.rows), device=self.device)
-        slots = torch.tensor([row.slot for row in self.rows.values()], device=self.device)
-        penalty = torch.tensor([[row.penalty] for row in self.rows.values()], device=self.device)
-        self._layout = (rows, slots, penalty)
-        return self._layout
+    def _penalty_now(self, layout: _Layout, num_tokens: NDArray[np.int64]) -> torch.Tensor:
+        """(rows, 1). Of a request that has generated nothing, whose slot holds anything at all, it is 1."""
+        if num_tokens.all():
+            return layout.penalty_on_device
+        penalty = layout.penalty.copy()
+        penalty[layout.at[num_tokens == 0]] = 1.0
+        return self.generated.on_device(penalty).unsqueeze(1)
 
-    def _mark_new_tokens(self) -> None:
-        slots: list[int] = []
-        ids: list[int] = []
-        for row in self.rows.values():
-            if len(row.output_ids) < row.num_marked:
-                # vLLM took tokens back (a failed KV transfer): what they marked is not known any more.
-                self.generated[row.slot] = False
-                row.num_marked = 0
-            new = row.output_ids[row.num_marked :]
-            if -1 in new:
-                # vLLM's stand-in for a token that is sampled and not yet known to the host.
-                new = new[: new.index(-1)]
-            slots += [row.slot] * len(new)
-            ids += new
-            row.num_marked += len(new)
-        if ids:
-            self.generated[torch.tensor(slots, device=self.device), torch.tensor(ids, device=self.device)] = True
+    def _lay_out(self) -> _Layout:
+        at = np.array(list(self.rows))
+        slots = np.array([row.slot for row in self.rows.values()])
+        every_slot, penalty = np.zeros(at.max() + 1, dtype=np.int64), np.ones(at.max() + 1, dtype=np.float32)
+        every_slot[at] = slots
+        penalty[at] = [row.penalty for row in self.rows.values()]
+        on_device = self.generated.on_device
+        output_ids = [row.output_ids for row in self.rows.values()]
+        self._layout = _Layout(output_ids, slots, on_device(every_slot), at, penalty, on_device(penalty).unsqueeze(1))
+        return self._layout
 
 
 class OutputRepetitionPenaltyV2(LogitsProcessorV2):
     """For Model Runner V2 (vLLM 0.32 and later, CUDA), which keeps every request's tokens in one tensor.
 
-    It holds no state but the penalties: the mask is built anew from that tensor, on the device, without a loop.
+    It holds no state but the penalties, and reads the generated tokens there, on the device.
     """
 
     def __init__(self, vllm_config: VllmConfig, req_states: Any) -> None:
         self.req_states = req_states
-        self.penalty = torch.ones(req_states.max_num_reqs, 1)
-        self.penalty_on_device = self.penalty.to(req_states.device)
+        self.penalty = np.ones(req_states.max_num_reqs, dtype=np.float32)
+        self.penalty_on_device = torch.ones(req_states.max_num_reqs, 1, device=req_states.device)
+        self.is_staged = False
         report.say(model_runner="V2")
 
     @classmethod
@@ -182,38 +199,48 @@ class OutputRepetitionPenaltyV2(LogitsProcessorV2):
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
         """Note the slot's penalty; true when it changes logits."""
-        self.penalty[req_idx] = requested_penalty(sampling_params)
-        return bool(self.penalty[req_idx] != 1.0)
+        penalty = requested_penalty(sampling_params)
+        self.is_staged |= bool(self.penalty[req_idx] != np.float32(penalty))
+        self.penalty[req_idx] = penalty
+        return penalty != 1.0
 
     def apply_staged_writes(self) -> None:
-        """Bring the penalties to the device, once a step and before the forward pass."""
-        self.penalty_on_device.copy_(self.penalty)
+        """Bring the penalties to the device when one has changed: once a step at most, before the forward pass."""
+        if not self.is_staged:
+            return
+        staged = torch.from_numpy(self.penalty).unsqueeze(1)
+        if self.penalty_on_device.is_cuda:
+            # A copy that does not wait for the step before, from memory that no later request writes to.
+            staged = staged.pin_memory()
+        self.penalty_on_device.copy_(staged, non_blocking=True)
+        self.is_staged = False
 
     def apply(self, logits: torch.Tensor, ctx: Any) -> torch.Tensor:
-        """Penalise `logits` (rows, vocabulary), whose rows belong to the slots `ctx.expanded_idx_mapping`."""
+        """Penalise `logits` (rows, vocabulary), in place; its rows belong to the slots `ctx.expanded_idx_mapping`."""
         active = ctx.idx_mapping_np
-        if not bool((self.penalty[active] != 1.0).any()):
+        is_wanted = self.penalty[active] != 1.0
+        if not is_wanted.any():
             return logits
-        slots = ctx.expanded_idx_mapping.long()
-        first = int(self.req_states.prompt_len.np[active].min())
-        last = int(ctx.seq_lens_upper_bound_np.max())
-        generated = self._generated(logits, slots, first, max(first, last))
-        return penalise(logits, generated, self.penalty_on_device[slots])
+        lengths = ctx.seq_lens_upper_bound_np - self.req_states.prompt_len.np[active]
+        num_columns = int(lengths[is_wanted].max())
+        if num_columns > 0:
+            slots = ctx.expanded_idx_mapping.long()
+            penalise(logits, *self._generated(slots, num_columns))
+        return logits
 
-    def _generated(self, logits: torch.Tensor, slots: torch.Tensor, first: int, last: int) -> torch.Tensor:
-        """Which tokens each row's request has generated: those between the end of its prompt and its length.
+    def _generated(self, slots: torch.Tensor, num_columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each row's generated ids, (rows, num_columns), and its penalty, (rows, 1).
 
-        first, last: bounds over the batch, known on the host, so that only the columns in use are read.
+        num_columns: known on the host, so that nothing waits for the device: at least as many as any penalised request
+        has generated. A row with fewer ids repeats its last; a row with none has id 0 and a penalty of 1.
         """
-        ids = self.req_states.all_token_ids.gpu[slots, first:last].long()
-        column = torch.arange(first, last, device=logits.device)
-        is_output = column >= self.req_states.prompt_len.gpu[slots].unsqueeze(1)
-        is_output &= column < self.req_states.total_len.gpu[slots].unsqueeze(1)
-        # Whatever is not a generated token is marked in a column past the vocabulary, which is cut off.
-        rows, vocabulary = logits.shape
-        marked = torch.zeros((rows, vocabulary + 1), dtype=torch.bool, device=logits.device)
-        marked.scatter_(1, torch.where(is_output, ids, vocabulary), True)
-        return marked[:, :vocabulary]
+        states = self.req_states
+        begin = states.prompt_len.gpu[slots].unsqueeze(1)
+        end = states.total_len.gpu[slots].unsqueeze(1)
+        position = torch.minimum(begin + torch.arange(num_columns, device=slots.device), end - 1).clamp(min=0)
+        has_any = end > begin
+        ids = torch.where(has_any, states.all_token_ids.gpu[slots.unsqueeze(1), position].long(), 0)
+        return ids, torch.where(has_any, self.penalty_on_device[slots], 1.0)
 
 
 def logits_processor(use_v2: bool) -> str:

@@ -13,6 +13,7 @@ from transformers import RepetitionPenaltyLogitsProcessor
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, MoveDirectionality
 
+from huatuo_vllm.generated import FIRST_COLUMNS
 from huatuo_vllm.penalty import EXTRA_ARG, OutputRepetitionPenalty, OutputRepetitionPenaltyV2, requested_penalty
 
 VOCABULARY = 97
@@ -32,10 +33,8 @@ def hugging_face(logits: torch.Tensor, generated: list[int], penalty: float) -> 
 
 
 def v1() -> OutputRepetitionPenalty:
-    config = SimpleNamespace(
-        scheduler_config=SimpleNamespace(max_num_seqs=8),
-        model_config=SimpleNamespace(get_vocab_size=lambda: VOCABULARY),
-    )
+    # No vocabulary: nothing that is kept for a request has its size.
+    config: Any = SimpleNamespace(scheduler_config=SimpleNamespace(max_num_seqs=8))
     return OutputRepetitionPenalty(config, CPU, False)
 
 
@@ -105,6 +104,22 @@ def test_v1_waits_for_a_token_that_vllm_does_not_know_yet() -> None:
     check_v1(processor, [(1.2, ids)])
 
 
+def test_v1_penalises_an_answer_of_any_length() -> None:
+    """Token by token past the table's first columns, beside one that has just begun and one that has not."""
+    random = np.random.default_rng(3)
+    processor, long, begun, waiting = v1(), [0], [1], list[int]()
+    lists = [long, begun, waiting]
+    added = [(index, wanting(1.2 + index), [1], ids) for index, ids in enumerate(lists)]
+    processor.update_state(update(3, added=added))
+    for _ in range(2 * FIRST_COLUMNS + 2):
+        check_v1(processor, [(1.2 + index, ids) for index, ids in enumerate(lists)])
+        long.append(int(random.integers(VOCABULARY)))
+
+    waiting.append(5)
+
+    check_v1(processor, [(1.2 + index, ids) for index, ids in enumerate(lists)])
+
+
 def test_v1_leaves_a_batch_alone_that_asked_for_nothing() -> None:
     """Requests without the argument pay nothing and change nothing."""
     processor, logits = v1(), torch.randn(2, VOCABULARY)
@@ -160,6 +175,36 @@ def test_v2_equals_hugging_face_on_64_rows_in_any_order() -> None:
     wanted = [hugging_face(row, outputs[slot], penalties[slot]) for row, slot in zip(logits, order, strict=True)]
     assert torch.equal(penalised, torch.stack(wanted))
     assert asked == [penalty != 1.0 for penalty in penalties]
+
+
+def test_v2_leaves_rows_alone_that_have_generated_nothing() -> None:
+    """The first token of an answer is chosen as if there were no penalty, beside one that is long."""
+    torch.manual_seed(2)
+    state = v2_state([3, 5, 0], [[], [7, 7, 8, 0], []])
+    processor = OutputRepetitionPenaltyV2(None, state)
+    for slot in range(3):
+        processor.add_request(slot, wanting(1.5))
+    processor.apply_staged_writes()
+    logits = torch.randn(3, VOCABULARY)
+
+    penalised = processor.apply(logits.clone(), v2_context(state, [0, 1, 2]))
+
+    assert torch.equal(penalised[[0, 2]], logits[[0, 2]])
+    assert torch.equal(penalised[1], hugging_face(logits[1], [7, 7, 8, 0], 1.5))
+
+
+def test_v2_changes_a_slot_s_penalty_with_its_request() -> None:
+    """A slot's next request has the penalty that it asked for, not the last one's."""
+    state = v2_state([3], [[1, 2, 3]])
+    processor = OutputRepetitionPenaltyV2(None, state)
+    logits = torch.randn(1, VOCABULARY)
+    for penalty in (1.5, 2.0):
+        processor.add_request(0, wanting(penalty))
+        processor.apply_staged_writes()
+
+        penalised = processor.apply(logits.clone(), v2_context(state, [0]))
+
+        assert torch.equal(penalised[0], hugging_face(logits[0], [1, 2, 3], penalty))
 
 
 def test_what_v2_reads_is_what_vllm_s_second_runner_has() -> None:
