@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -26,7 +27,26 @@ def versions(*packages: str) -> dict[str, str]:
 
 def processor_s() -> float:
     """Seconds of processor time that this process and its descendants have used, by the kernel's clock (10 ms)."""
-    return sum(map(_ticks, _tree(os.getpid()))) / os.sysconf("SC_CLK_TCK")
+    return sum(map(ticks, tree(os.getpid()))) / os.sysconf("SC_CLK_TCK")
+
+
+def tree(pid: int) -> list[int]:
+    """A process and its descendants, itself first; of those that end meanwhile, maybe not all."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [each for child in task.read_text().split() for each in tree(int(child))]
+    return found
+
+
+def ticks(pid: int) -> int:
+    """Of the kernel's clock, that a process has used, user and system; 0 where it is gone."""
+    # proc(5): utime and stime are fields 14 and 15; the name before them may hold spaces, but ends with `)`.
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def _processor() -> str:
@@ -34,16 +54,3 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def _tree(pid: int) -> list[int]:
-    children = [
-        int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()
-    ]
-    return [pid, *(each for child in children for each in _tree(child))]
-
-
-def _ticks(pid: int) -> int:
-    # proc(5): utime and stime are fields 14 and 15; the name before them may hold spaces, but ends with `)`.
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])

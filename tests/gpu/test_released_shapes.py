@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.gpu.shapes import write_7b_shapes
+from benchmarks.speed.device.shapes import write_shapes
 from tests.service.asking import image_part
 from tests.service.real import START_LIMIT_S
 from tests.service.supervised import SupervisedServer
@@ -23,7 +23,7 @@ NUM_TOKENS = 48
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupervisedServer]:
     """`huatuo-server serve` on the 7B's shapes, compiled, in bfloat16; ready means that the self-test has passed."""
     folder = tmp_path_factory.mktemp("checkpoint") / "7b"
-    write_7b_shapes(folder)
+    write_shapes(folder, "7b")
     dummy = ["--engine", "load_format=dummy", "--dtype", "bfloat16", "--served-model-name", MODEL]
     with SupervisedServer(["serve", "--model", str(folder), "--port", "0", *dummy]) as running:
         running.listening()

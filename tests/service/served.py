@@ -37,7 +37,10 @@ EOS = 2
 SMALLEST_CONTEXT = 640
 """Tokens; the warm-up's picture must fit."""
 
-READY_LIMIT_S = 20.0
+READY_LIMIT_S = 60.0
+
+IMAGE_TIMEOUT_S = 60.0
+"""Longer than a server's: other tests may run beside this one, and the processor's time is limited all the same."""
 
 DIGEST = f"sha256:{'5' * 64}"
 """Some checkpoint's."""
@@ -118,7 +121,8 @@ def served(
     engine = engine or scripted_engine()
     registry = CollectorRegistry()
     startup = Startup.of(ServedModel(engine, replace(golden_card(), demo=demo)))
-    app = create_app(Settings(**{"served_model_name": MODEL, **settings}), startup, Metrics(registry))
+    own = {"served_model_name": MODEL, "image_timeout_s": IMAGE_TIMEOUT_S}
+    app = create_app(Settings(**{**own, **settings}), startup, Metrics(registry))
     listening = bind("127.0.0.1", 0)
     server = uvicorn.Server(configured(app, Connections(Transport())))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), name="served")
