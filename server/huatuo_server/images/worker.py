@@ -61,9 +61,10 @@ def main(arguments: list[str]) -> None:
         while (received := _receive(parent)) is not None:
             job, file = received
             outcome = _do(tasks, job, file, memory_bytes, cpu_s)
-            _answer(parent, outcome)
             if _was_large(outcome):
+                # Before the answer: with that the next large picture gets its turn, in another worker.
                 _give_memory_back()
+            _answer(parent, outcome)
 
 
 def _confine(memory_bytes: int) -> None:

@@ -27,6 +27,10 @@ from huatuo_server.protocol.provenance import FrameFacts
 _WIDE: Final = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 """Pillow's modes whose `convert("RGB")` clips everything over 255 to white."""
 
+WEBP_OPENED_PIXELS: Final = 1_000_000
+"""A larger WebP's header is read without opening it: that takes the memory of a picture twice, and whoever decodes
+waits for a turn before."""
+
 DAMAGED: Final = "The image is damaged or truncated: its header is readable, its pixels are not."
 ICC_IGNORED: Final = "An ICC colour profile was ignored, as the reference does."
 COLOUR_REDUCED: Final = "The image has more than 8 bits a channel in colour: the upper 8 are used."
@@ -70,6 +74,10 @@ def read_header(file: BinaryIO, frame: int | None, bounds: Bounds) -> Header:
 
     Raises as `read_frame`.
     """
+    canvas = _canvas(file, bounds)
+    if canvas is not None and canvas[0] * canvas[1] > WEBP_OPENED_PIXELS:
+        # Neither its frames nor its orientation are known then, and both are told again with the pixels.
+        return Header("WEBP", *canvas, frames=1)
     opened = _open(file, bounds)
     if opened.format == "TIFF" and frame is not None:
         with _damage(DAMAGED):
@@ -106,13 +114,23 @@ def read_frame(file: BinaryIO, frame: int | None, bounds: Bounds) -> Frame:
     return Frame(pixels, facts)
 
 
-def _open(file: BinaryIO, bounds: Bounds) -> _Opened:
-    file.seek(0)
-    head = file.read(HEAD_BYTES)
-    kind = format_of(head)
-    size = webp.canvas(head) if kind == "WEBP" else None
+def _canvas(file: BinaryIO, bounds: Bounds) -> tuple[int, int] | None:
+    """A WebP's size, from its first bytes alone; None for every other format. Raises ImageRefused."""
+    head = _head(file)
+    size = webp.canvas(head) if format_of(head) == "WEBP" else None
     if size is not None:
         bounds.check_size(*size)
+    return size
+
+
+def _head(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(HEAD_BYTES)
+
+
+def _open(file: BinaryIO, bounds: Bounds) -> _Opened:
+    kind = format_of(_head(file))
+    size = _canvas(file, bounds)
     unreadable = f"The {kind} image cannot be read: it is damaged, or of a kind that is not read here."
     with _damage(unreadable, webp.canvas_bytes(size) if size else 0):
         image = _image(file, kind)

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 
 from huatuo_server.errors import ImageRefused, InvalidImage, InvalidRequest, RequestError
+from huatuo_server.images.frame import Header
 from huatuo_server.images.plain.gif import MAX_BLOCKS, count_frames
 from huatuo_server.images.plain.jpeg import MAX_SCANS
 from tests import golden
@@ -473,6 +474,14 @@ def test_a_webp_over_a_limit_is_refused_before_its_canvas_is_made() -> None:
     error = error_of(data)
     assert isinstance(error, ImageRefused)
     assert "16384 x 16384" in error.message
+
+
+def test_a_large_webps_header_takes_no_memory_for_its_canvas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening one takes its memory twice, and a header is read while others decode: its first bytes are enough."""
+    data = encoded(noise(1200, 1000), "WEBP")
+    monkeypatch.setattr(WebPImagePlugin, "WebPImageFile", None)
+
+    assert header_of(data) == Header("WEBP", 1200, 1000, 1)
 
 
 @pytest.mark.parametrize("options", [{}, {"lossless": True}, {"icc_profile": b"any"}])
