@@ -10,12 +10,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import crosscheck, findings
 from benchmarks.speed.checkpoint import write_bench_checkpoint
-from benchmarks.speed.finding import Finding
 from benchmarks.speed.measurement import Measurement, SideName, write
 from benchmarks.speed.pairs import both, measure
 from benchmarks.speed.report import RESULTS, Record
@@ -42,15 +42,18 @@ def main() -> int:
         folder = Path(name)
         facts: dict[str, Any] = {"equal_prompts": _equal_prompts(servers, chosen, checkpoint, folder)}
         measured = _measured(servers, chosen, 1 if options.short else options.pairs, folder)
-        found: list[Finding] = []
+        commands = {"command": shlex.join(["python", "-m", "benchmarks.speed", *sys.argv[1:]])}
+        commands |= {str(side): shlex.join(one.command) for side, one in servers.items()}
+        record = Record.of(runs_of(measured), [], commands, measured[0].generator, facts)
+        # What follows may fail, and half an hour must not be lost to it.
+        print(kept := record.save(CACHE))
         if not options.short and not options.only:
             facts["cross_check"] = _cross_checked(servers, chosen, measured, checkpoint, folder)
             found = findings.measured(findings.Place(servers["ours"].url, checkpoint, folder))
-        commands = {"command": shlex.join(["python", "-m", "benchmarks.speed", *sys.argv[1:]])}
-        commands |= {str(side): shlex.join(one.command) for side, one in servers.items()}
-    record = Record.of(runs_of(measured), found, commands, measured[0].generator, facts)
+            record = replace(record, facts=facts, findings=tuple(found))
+            kept = record.save(RESULTS)
     print(record.page())
-    print(record.save(CACHE if options.short or options.only else RESULTS))
+    print(kept)
     return 1 if record.missed else 0
 
 

@@ -79,21 +79,18 @@ class _Generation:
     def take(self, delta: TokenDelta) -> bool:
         """The engine's next delta; whether more of them are wanted."""
         piece = self._text.piece(delta)
-        if piece.token_ids:
-            self._count(len(piece.token_ids))
+        if num_tokens := len(piece.token_ids):
+            if not self._begun:
+                self._begun = True
+                self._running.place.first_token()
+            self._call.meter.tokens(num_tokens, self._index)
+            self._call.completion_tokens += num_tokens
         if piece.finish_reason is not None:
             self.ended = True
             if self._call.finish_reason != "length":
                 self._call.finish_reason = piece.finish_reason
         self._take(self._index, piece)
         return not self.ended
-
-    def _count(self, num_tokens: int) -> None:
-        if not self._begun:
-            self._begun = True
-            self._running.place.first_token()
-        self._call.meter.tokens(num_tokens, self._index)
-        self._call.completion_tokens += num_tokens
 
 
 def answers(

@@ -375,14 +375,15 @@ class _BodyOutlet:
     @property
     def is_open(self) -> bool:
         """As `Outlet.is_open`."""
+        # Asked for every token: no more calls than it takes.
         cycle, connection = self._cycle, self._connection
         if not cycle.chunked_encoding or cycle.response_complete or cycle.disconnected:
             return False
-        return not (connection.write_paused or connection.over)
+        return not (connection.flow.write_paused or connection._over or connection.transport.is_closing())
 
     def write(self, piece: bytes) -> None:
         """As `Outlet.write`."""
-        self._connection.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
 
 
 class _AnswerTransport(asyncio.Transport):

@@ -31,22 +31,18 @@ class Collector:
 
 
 class Scene:
-    """A relay that is attached. taken: what came out; beats: how often vLLM was heard."""
+    """A relay that is attached. taken: what came out."""
 
     def __init__(self, early: Any = None, take: Callable[[TokenDelta], bool] | None = None) -> None:
         self.taken: list[TokenDelta] = []
-        self.beats = 0
         self._answer = take or (lambda _: True)
-        self.relay = Relay(self._take, self._beat)
+        self.relay = Relay(self._take)
         self.collector = Collector(early)
         self.relay.attach(self.collector)
 
     def _take(self, delta: TokenDelta) -> bool:
         self.taken.append(delta)
         return self._answer(delta)
-
-    def _beat(self) -> None:
-        self.beats += 1
 
     def put(self, *outputs: Any) -> None:
         """As vLLM's output handler does, which knows the collector alone."""
@@ -85,7 +81,27 @@ def test_every_output_is_taken_in_the_call_that_puts_it() -> None:
     assert [delta.finish_reason for delta in scene.taken] == [None] * 100 + ["length"]
     assert scene.relay.finished
     assert scene.relay.fault is None
-    assert scene.beats == 101
+
+
+def test_tokens_that_only_continue_an_answer_are_taken_as_any_other() -> None:
+    """As plain numbers, between what comes as vLLM's objects, and no longer once somebody wants no more."""
+
+    async def play() -> Scene:
+        scene = Scene(take=lambda delta: delta.token_ids != (4,))
+        scene.put(output(1, cached=3))
+        scene.relay.tokens([2, 3], 3)
+        scene.relay.tokens([4], 3)
+        scene.relay.tokens([5], 3)
+        await scene.end()
+        return scene
+
+    scene = played(play)
+    assert scene.taken == [
+        TokenDelta((1,), None, (), 3),
+        TokenDelta((2, 3), None, (), 3),
+        TokenDelta((4,), None, (), 3),
+    ]
+    assert not scene.relay.finished
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", None])
@@ -209,6 +225,26 @@ def test_an_error_of_whoever_takes_stays_with_them(reason: str | None) -> None:
     assert len(scene.taken) == 1
     assert scene.relay.fault is error
     assert scene.relay.finished == (reason is not None)
+
+
+def test_an_error_over_tokens_that_continue_stays_with_whoever_takes() -> None:
+    """As over any other delta: it is not raised, and ends the generation."""
+    error = ZeroDivisionError("the taker's own")
+
+    def fail(_: TokenDelta) -> bool:
+        raise error
+
+    async def play() -> Scene:
+        scene = Scene(take=fail)
+        scene.relay.tokens([1], 0)
+        scene.relay.tokens([2], 0)
+        await scene.end()
+        return scene
+
+    scene = played(play)
+    assert len(scene.taken) == 1
+    assert scene.relay.fault is error
+    assert not scene.relay.finished
 
 
 def test_an_output_that_cannot_be_read_ends_this_generation_alone() -> None:

@@ -17,6 +17,7 @@ from huatuo_server.checkpoint import Checkpoint
 from huatuo_server.child_processes import Process
 from huatuo_server.engine import engine_args, vllm_engine
 from huatuo_server.engine.base import Prompt, Sampling, StructuredOutput, TokenDelta
+from huatuo_server.engine.continuations import Continuations
 from huatuo_server.engine.engine_args import check_engine_args
 from huatuo_server.engine.vllm_engine import VllmEngine
 from huatuo_server.errors import EngineDeadError, EngineRequestError, SettingsError
@@ -33,7 +34,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> VllmEngine:
     monkeypatch.setattr(os, "environ", dict(os.environ))
     checkpoint = Checkpoint.open(golden.CHECKPOINT)
     engine_args = {"max_num_seqs": 7, "hf_overrides": {"rope_theta": 2.0}}
-    return VllmEngine(checkpoint, image_token_id=1, max_model_len=2048, engine_args=engine_args)
+    engine = VllmEngine(checkpoint, image_token_id=1, max_model_len=2048, engine_args=engine_args)
+    engine._continuations = Continuations(SimpleNamespace(process_outputs=None, request_states={}), lambda: None)
+    return engine
 
 
 def test_an_unknown_engine_argument_is_refused_with_the_nearest_names() -> None:

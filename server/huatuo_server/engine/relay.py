@@ -6,7 +6,7 @@ vLLM's own way is a collector, an event and a task that wakes for each token: a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from huatuo_server.engine.base import LEAST_LOGPROB, FinishReason, Take, TokenDelta
@@ -19,13 +19,11 @@ _FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 class Relay:
     """One generation's. It takes the place of `put` of vLLM's RequestOutputCollector, the same in 0.26 and 0.32.
 
-    `put` never raises: it is called by the one task that hears the engine for everybody.
+    `put` and `tokens` never raise: they are called by the one task that hears the engine for everybody.
     """
 
-    def __init__(self, take: Take, beat: Callable[[], None]) -> None:
-        """beat: told of every word of vLLM's."""
+    def __init__(self, take: Take) -> None:
         self._take = take
-        self._beat = beat
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.finished = False
         """Whether the engine is done with it; else there is something to abort."""
@@ -44,7 +42,6 @@ class Relay:
 
     def put(self, output: Any) -> None:
         """vLLM's RequestOutput (one completion, output_kind DELTA), or the exception that ends the generation."""
-        self._beat()
         if self._ended.done():
             return
         if isinstance(output, Exception):
@@ -59,13 +56,21 @@ class Relay:
             self._end(error)
             return
         self.finished = delta.finish_reason is not None
-        try:
-            wanted = self._take(delta)
-        except Exception as error:  # noqa: BLE001 - as above
-            self.fault = error
-            wanted = False
-        if self.finished or not wanted:
+        if not self._taken(delta) or self.finished:
             self._end()
+
+    def tokens(self, token_ids: Sequence[int], num_cached_tokens: int) -> None:
+        """What only continues the answer."""
+        if not self._ended.done() and not self._taken(TokenDelta(tuple(token_ids), None, (), num_cached_tokens)):
+            self._end()
+
+    def _taken(self, delta: TokenDelta) -> bool:
+        """Whether more is wanted."""
+        try:
+            return self._take(delta)
+        except Exception as error:  # noqa: BLE001 - it ends this generation and no other
+            self.fault = error
+            return False
 
     def _end(self, error: Exception | None = None) -> None:
         if error is None:
