@@ -46,7 +46,8 @@ def main() -> int:
         commands |= {str(side): shlex.join(one.command) for side, one in servers.items()}
         record = Record.of(runs_of(measured), [], commands, measured[0].generator, facts)
         # What follows may fail, and half an hour must not be lost to it.
-        print(kept := record.save(CACHE))
+        kept = record.save(CACHE)
+        print(f"the runs alone: {kept}", file=sys.stderr)
         if not options.short and not options.only:
             facts["cross_check"] = _cross_checked(servers, chosen, measured, checkpoint, folder)
             found = findings.measured(findings.Place(servers["ours"].url, checkpoint, folder))

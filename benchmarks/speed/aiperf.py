@@ -68,9 +68,9 @@ def run(server: Server, requests: Path, step: Step, artifacts: Path) -> tuple[li
     if process.returncode != 0 or not records:
         said = (artifacts / "said.log").read_text(encoding="utf-8", errors="replace")
         raise LoadFailedError(f"aiperf ended with {process.returncode}:\n{said[-2000:]}")
-    answered = [one for one in records if "error" not in one or one["error"] is None]
     due_ms = _due_ms(requests) if step.load.is_open else None
-    return _answers(answered, due_ms), len(records) - len(answered), meter, " ".join(command)
+    answers = _answers(records, due_ms)
+    return answers, len(records) - len(answers), meter, " ".join(command)
 
 
 def _command(server: Server, requests: Path, step: Step, artifacts: Path) -> list[str]:
@@ -129,10 +129,12 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _answers(records: Sequence[dict[str, Any]], due_ms: Sequence[int] | None) -> list[Answer]:
-    """due_ms: of a schedule, in its order, which is that of the requests' issue; None in a closed loop."""
+    """Of the requests that have one. due_ms: of a schedule, in its order, which is that of all requests' issue; None in
+    a closed loop.
+    """
     issued = sorted(records, key=lambda one: int(one["metadata"]["credit_issued_ns"]))
     due = due_ms if due_ms is not None else [None] * len(issued)
-    return [_answer(record, at_ms) for record, at_ms in zip(issued, due, strict=False)]
+    return [_answer(record, at_ms) for record, at_ms in zip(issued, due, strict=False) if record.get("error") is None]
 
 
 def _answer(record: dict[str, Any], due_ms: int | None) -> Answer:

@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -248,6 +248,8 @@ def _front_end(options: argparse.Namespace) -> FrontEnd:
     given = (options.server_ms, options.image_workers_ms, options.token_us)
     if None not in given:
         return FrontEnd(*given, source="as given")
+    if given != (None, None, None):
+        raise ValueError("--server-ms, --image-workers-ms and --token-us go together, or none of them is given")
     records = [path for path in sorted(RESULTS.glob("*-cores.json"), reverse=True) if _is_complete(path)]
     if not records:
         raise ValueError("no record of `make bench-full`: give --server-ms, --image-workers-ms and --token-us")
@@ -257,7 +259,7 @@ def _front_end(options: argparse.Namespace) -> FrontEnd:
 def _is_complete(record: Path) -> bool:
     try:
         FrontEnd.of(record)
-    except ValueError:
+    except (KeyError, ValueError):
         return False
     return True
 
@@ -269,6 +271,18 @@ def _median(runs: Sequence[dict[str, Any]], workload: str, figure: str) -> float
     return float(median(taken))
 
 
+def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+    """What argparse takes as a type: more than 0."""
+
+    def positive(word: str) -> float:
+        value = kind(word)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{word} is not more than 0")
+        return value
+
+    return positive
+
+
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line's."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.sizing", description=__doc__)
@@ -277,10 +291,10 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--precision", choices=("bf16", "fp8"), default="bf16")
     parser.add_argument("--clinicians", type=int, default=0)
     parser.add_argument("--questions", type=float, default=40, metavar="N", help="of a clinician a day")
-    parser.add_argument("--hours", type=float, default=10, metavar="N", help="in which they are asked")
+    parser.add_argument("--hours", type=_positive(float), default=10, metavar="N", help="in which they are asked")
     parser.add_argument("--peak", type=float, default=3, metavar="N", help="the busiest minutes, times the mean")
     parser.add_argument("--batch-images", type=int, default=0, metavar="N", help="a day, of no hurry")
-    parser.add_argument("--images", type=int, default=1, metavar="N", help="in one request")
+    parser.add_argument("--images", type=_positive(int), default=1, metavar="N", help="in one request")
     parser.add_argument("--output-tokens", type=int, default=FILM_TOKENS, metavar="N", help="of an answer")
     parser.add_argument(
         "--efficiency", type=float, default=0.6, metavar="SHARE", help="that is reached of the roofline"

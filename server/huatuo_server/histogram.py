@@ -22,7 +22,9 @@ class Histogram(prometheus_client.Histogram):
         self._total = 0.0
 
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
-        """As the original's, which keeps exemplars; this one has none."""
+        """As the original's, which keeps exemplars; this one has none. Raises ValueError for one."""
+        if exemplar is not None:
+            raise ValueError("this histogram keeps no exemplars")
         self._total += amount
         self._counts[bisect_left(self._bounds, amount)] += 1
 

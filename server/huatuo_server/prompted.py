@@ -25,7 +25,9 @@ from huatuo_server.served_model import ServedModel
 from huatuo_server.service import Service
 
 SHORT_CHARS = 4_000
-"""So much text becomes tokens on the event loop, in less than half a millisecond: a thread costs more than the work."""
+SHORT_MESSAGES = 16
+"""So much text in so many messages becomes tokens on the event loop, in less than half a millisecond: a thread costs
+more than the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,18 @@ async def prompt_of(
     pictures = await _pictures(messages, service, card, call)
     body.release()
     spoken = _spoken(messages, pictures)
-    if length(texts) <= SHORT_CHARS:
+    if is_short(texts):
         prompt = render(spoken, card.tokenizer)
     else:
         prompt = await asyncio.to_thread(render, spoken, card.tokenizer)
     prompt = replace(prompt, cache_salt=cache_salt(service.secret, call.tenant))
     room = Room.of(prompt, tokens_per_image=card.tokens_per_image, context=model.engine.facts.max_model_len)
     return Prompted(prompt, room, tuple(picture.provenance for picture in pictures))
+
+
+def is_short(texts: Sequence[str]) -> bool:
+    """Whether texts, one a message, become tokens on the event loop."""
+    return len(texts) <= SHORT_MESSAGES and length(texts) <= SHORT_CHARS
 
 
 async def refuse_endless(texts: Sequence[str], param: str, model: ServedModel) -> None:

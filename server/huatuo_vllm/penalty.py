@@ -221,7 +221,8 @@ class OutputRepetitionPenaltyV2(LogitsProcessorV2):
         is_wanted = self.penalty[active] != 1.0
         if not is_wanted.any():
             return logits
-        lengths = ctx.seq_lens_upper_bound_np - self.req_states.prompt_len.np[active]
+        # Padded to the batch of the CUDA graph that runs.
+        lengths = ctx.seq_lens_upper_bound_np[: len(active)] - self.req_states.prompt_len.np[active]
         num_columns = int(lengths[is_wanted].max())
         if num_columns > 0:
             slots = ctx.expanded_idx_mapping.long()

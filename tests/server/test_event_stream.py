@@ -514,3 +514,31 @@ def test_an_event_that_cannot_be_written_ends_the_answers(reads: bool) -> None:
         assert stream.aborted or stream.ends.done()
 
     play(scene)
+
+
+def test_a_long_answer_that_nobody_reads_is_seldom_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of it stay than MAX_HELD pieces, and yet a token costs no more: what is held doubles from time to time."""
+    looked_at: list[int] = []
+    real = event_stream._joined
+
+    def watched(held: list[tuple[int, Piece]]) -> list[tuple[int, Piece]]:
+        looked_at.append(len(held))
+        return real(held)
+
+    monkeypatch.setattr(event_stream, "_joined", watched)
+
+    async def scene() -> tuple[int, str]:
+        stream = Scene()
+        await stream.begin()
+        await stream.flowing()
+        stream.reads.clear()
+        for number in range(4 * 10_000):
+            stream.take(number % 4, Piece("x", (number,)))
+        while_held = sum(looked_at)
+        stream.reads.set()
+        await stream.end()
+        return while_held, stream.said(3)
+
+    while_held, said = play(scene)
+    assert while_held < 4 * 4 * 10_000
+    assert said == "x" * 10_000

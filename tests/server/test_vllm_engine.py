@@ -147,6 +147,7 @@ def test_a_worker_that_has_ended_is_a_dead_engine(engine: VllmEngine) -> None:
         "shutdown_timeout",
         "otlp_traces_endpoint",
         "kv_events_config",
+        "stream_interval",
         "logprobs_mode",
         "structured_outputs_config",
         "skip_tokenizer_init",

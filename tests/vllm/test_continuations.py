@@ -25,16 +25,14 @@ from huatuo_server.engine.relay import Relay
 ANSWERED = "one"
 
 
-def request(logprobs: int | None = None) -> EngineCoreRequest:
+def request(name: str = ANSWERED) -> EngineCoreRequest:
     """What vLLM's front end hands to its output processor."""
     values: dict[str, Any] = {
-        "request_id": ANSWERED,
-        "external_req_id": ANSWERED,
+        "request_id": name,
+        "external_req_id": name,
         "prompt_token_ids": [1, 2, 3],
         "arrival_time": 0.0,
-        "sampling_params": SamplingParams(
-            max_tokens=50, detokenize=False, output_kind=RequestOutputKind.DELTA, logprobs=logprobs
-        ),
+        "sampling_params": SamplingParams(max_tokens=50, detokenize=False, output_kind=RequestOutputKind.DELTA),
     }
     parameters = inspect.signature(EngineCoreRequest).parameters
     missing = {name: None for name, one in parameters.items() if one.default is inspect.Parameter.empty}
@@ -179,3 +177,47 @@ def test_where_vllm_looks_for_nans_it_sees_everything(monkeypatch: pytest.Monkey
 
     assert scene.seen == len(outputs())
     assert [one for delta in scene.taken for one in delta.token_ids] == [11, 12, 13, 14, 15, 16, 17]
+
+
+def test_a_step_of_many_requests_gives_each_its_own() -> None:
+    """Those that continue, one that ends and one of which nobody knows, in one batch."""
+
+    async def play() -> tuple[Scene, Any]:
+        scene = Scene(with_continuations=True)
+        assert scene.continuations is not None
+        other = RequestOutputCollector(RequestOutputKind.DELTA, "two")
+        scene.processor.add_request(request(name="two"), None, queue=other)
+        with scene.continuations.relayed(scene.collector, scene.relay):
+            for number in range(1, 4):
+                batch = [
+                    EngineCoreOutput("unknown", [99]),
+                    EngineCoreOutput("two", [20 + number], finish_reason=FinishReason.STOP if number == 3 else None),
+                    EngineCoreOutput(ANSWERED, [10 + number]),
+                ]
+                scene.processor.process_outputs(batch, 7.0 + number, IterationStats())
+        return scene, other.get_nowait()
+
+    scene, other = asyncio.run(play())
+    assert [delta.token_ids for delta in scene.taken] == [(11,), (12,), (13,)]
+    assert other.outputs[0].token_ids == [21, 22, 23]
+    assert scene.seen == 3 * 2 + 1
+
+
+def test_an_output_that_cannot_be_counted_is_vllm_s_and_so_are_all_after_it(caplog: pytest.LogCaptureFixture) -> None:
+    """A later vLLM may name things differently: that costs time, and not every request there is."""
+
+    async def play() -> Scene:
+        scene = Scene(with_continuations=True)
+        given = outputs()
+        stats, scene.processor.request_states[ANSWERED].stats = scene.stats, SimpleNamespace()
+        whole = scene.processor._update_stats_from_output
+        scene.processor._update_stats_from_output = lambda *_: None
+        scene.play(given[:3])
+        scene.processor.request_states[ANSWERED].stats = stats
+        scene.processor._update_stats_from_output = whole
+        return scene
+
+    scene = asyncio.run(play())
+    assert [one for delta in scene.taken for one in delta.token_ids] == [11, 12, 13, 14]
+    assert scene.seen == 3
+    assert caplog.messages == ["vLLM's output is not as it was: from now on vLLM alone counts it"]

@@ -152,7 +152,8 @@ def v2_context(state: Any, order: list[int]) -> Any:
     return SimpleNamespace(
         expanded_idx_mapping=slots,
         idx_mapping_np=slots.numpy(),
-        seq_lens_upper_bound_np=state.total_len.gpu[slots].numpy(),
+        # As for a CUDA graph of a few requests more than there are.
+        seq_lens_upper_bound_np=np.concatenate([state.total_len.gpu[slots].numpy(), np.zeros(3, np.int32)]),
     )
 
 

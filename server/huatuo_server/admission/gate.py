@@ -39,6 +39,10 @@ class Gate:
             self._give_up(flow.lane, waiting)
             raise
 
+    def has_room(self, amount: int) -> bool:
+        """Whether so much would go in at once: nobody waits, and it fits."""
+        return not any(line.num_in_line for line in self._lines.values()) and self._inside + amount <= self._limit
+
     def leave(self, amount: int = 1) -> None:
         """The same amount goes out."""
         self._inside -= min(amount, self._limit)

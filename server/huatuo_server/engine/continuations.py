@@ -6,11 +6,14 @@ on objects that say nothing but which tokens came.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from huatuo_server.engine.relay import Relay
+
+log = logging.getLogger(__name__)
 
 
 class Continuations:
@@ -44,13 +47,32 @@ class Continuations:
             self._relays.pop(collector.request_id, None)
 
     def _process(
-        self, outputs: list[Any], timestamp: Any = None, iteration_stats: Any = None, *rest: Any, **named: Any
+        self,
+        engine_core_outputs: list[Any],
+        engine_core_timestamp: Any = None,
+        iteration_stats: Any = None,
+        *rest: Any,
+        **named: Any,
     ) -> Any:
-        """As OutputProcessor.process_outputs."""
+        """As OutputProcessor.process_outputs, by position or by name."""
         self._beat()
+        outputs = engine_core_outputs
         if self._counts and iteration_stats is not None:
-            outputs = [one for one in outputs if not self._continues(one, timestamp, iteration_stats)]
-        return self._whole(outputs, timestamp, iteration_stats, *rest, **named)
+            outputs = self._others(outputs, engine_core_timestamp, iteration_stats)
+        return self._whole(outputs, engine_core_timestamp, iteration_stats, *rest, **named)
+
+    def _others(self, outputs: list[Any], timestamp: float, iteration_stats: Any) -> list[Any]:
+        """What does more than continue an answer."""
+        others = []
+        for output in outputs:
+            try:
+                if not self._continues(output, timestamp, iteration_stats):
+                    others.append(output)
+            except Exception:  # one of a later vLLM's names, most likely: all requests would end of it
+                log.exception("vLLM's output is not as it was: from now on vLLM alone counts it")
+                self._counts = False
+                others.append(output)
+        return others
 
     def _continues(self, output: Any, timestamp: float, iteration_stats: Any) -> bool:
         """Whether the output says nothing but which tokens come next; then they are counted, and given on."""

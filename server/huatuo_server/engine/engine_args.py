@@ -25,6 +25,7 @@ SETTINGS = {
 REFUSED = {
     "scheduling_policy": "classes of keys rely on the one that is set",
     "shutdown_timeout": "use --drain-s",
+    "stream_interval": "tokens go out as they are made, and those that a client does not read are joined",
     "enable_log_requests": "requests are in the server's log, without what patients or doctors said",
     "otlp_traces_endpoint": "nothing leaves the machine",
     "collect_detailed_traces": "nothing leaves the machine",

@@ -1,6 +1,7 @@
 """The real engine: vLLM's AsyncLLM, for vLLM 0.26 to 0.33.
 
-Everything that differs between those versions on the server's side is in this file. vLLM is imported when the engine
+Everything that differs between those versions on the server's side is in this file; `relay.py`, `continuations.py` and
+`statistics.py` stand on what is the same in them, though vLLM promises none of it. vLLM is imported when the engine
 starts, so that the rest of the server can be used without it.
 """
 

@@ -29,7 +29,7 @@ LEAST_SIZE: Final = 22
 """Pixels along the square: `_bicubic` works on 64 bytes of a row at once."""
 
 KEPT_FILTERS: Final = 8
-"""Pictures often come in the same few sizes; weights of one take 0.1 ms to work out, and up to 200 kB."""
+"""Pictures often come in the same few sizes; weights of one take 0.1 ms to work out, and up to 320 kB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -27,7 +28,7 @@ from huatuo_server.protocol.view import WHOLE, Form, View
 
 FACTS = frozenset(ImageProvenance.__annotations__)
 
-STAGES = frozenset({"decode", "prepare", "render"})
+STAGES = frozenset({"inspect", "decode", "prepare", "render"})
 """What a worker may report the time of."""
 
 SMALL_BYTES = 512 * 1024
@@ -108,26 +109,30 @@ class Preparation:
         if isinstance(job, Prepare) and self._may_be_small(content, claimant):
             reply = await self._done(content, replace(job, at_most_pixels=SMALL_PIXELS), SMALL_PIXELS, claimant)
             if reply.payload:
-                self._observe(content, reply, _num_pixels(reply.facts), began, reply.seconds["inspect"])
+                self._observe(content, began, reply)
                 return reply
-            header = reply.facts
+            header = reply
         else:
-            header = (await self._workers.run(content, Inspect(self._bounds, job.view.frame), claimant.flow)).facts
-        inspect_s, num_pixels = self._metrics.clock() - began, _num_pixels(header)
-        reply = await self._done(content, job, num_pixels, claimant)
-        self._observe(content, reply, num_pixels, began, inspect_s)
+            header = await self._workers.run(content, Inspect(self._bounds, job.view.frame), claimant.flow)
+        reply = await self._done(content, job, _num_pixels(header.facts), claimant)
+        self._observe(content, began, header, reply)
         return reply
 
     def _may_be_small(self, content: Content, claimant: Claimant) -> bool:
-        """Worth a try without a look at its header, and the pixels are to be had."""
-        return content.num_bytes <= SMALL_BYTES and self._pixels.fits(claimant, SMALL_PIXELS)
+        """Worth a try without a look at its header: the pixels are to be had, and it would not wait to be judged."""
+        if content.num_bytes > SMALL_BYTES or not self._at_once.has_room(SMALL_PIXELS):
+            return False
+        return self._pixels.fits(claimant, SMALL_PIXELS)
 
-    def _observe(self, content: Content, reply: Reply, num_pixels: int, began: float, inspect_s: float) -> None:
+    def _observe(self, content: Content, began: float, *replies: Reply) -> None:
+        """replies: of all that was done for it, the picture's last."""
         self._metrics.image_bytes.inc(content.num_bytes)
-        self._metrics.image_pixels.inc(num_pixels)
-        seconds = {stage: float(reply.seconds[stage]) for stage in STAGES & reply.seconds.keys()}
-        waited = self._metrics.clock() - began - inspect_s - sum(seconds.values())
-        for stage, spent in {"inspect": inspect_s, "wait": max(0.0, waited), **seconds}.items():
+        self._metrics.image_pixels.inc(_num_pixels(replies[-1].facts))
+        seconds: Counter[str] = Counter()
+        for reply in replies:
+            seconds.update({stage: float(reply.seconds[stage]) for stage in STAGES & reply.seconds.keys()})
+        waited = self._metrics.clock() - began - sum(seconds.values())
+        for stage, spent in {"wait": max(0.0, waited), **seconds}.items():
             self._metrics.image_stage.labels(stage).observe(spent)
 
     async def _done(self, content: Content, job: Prepare | Render, num_pixels: int, claimant: Claimant) -> Reply:

@@ -19,8 +19,8 @@ from huatuo_server.routes.hangup import ClientHungUp
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 MAX_HELD = 64
-"""Pieces that are held before those of a choice are joined: a client that does not read must not cost more with each
-token.
+"""Pieces that are held before those of a choice are joined, or twice as many as were left by the time before: a client
+that does not read must not cost more with each token.
 """
 
 MAX_JOINED = 256
@@ -65,8 +65,10 @@ async def send_events(events: Events, run: RunAnswers, scope: Scope, send: Send,
             call.failed = internal_error(error)
     finally:
         stream.close()
-        running.cancel()
-        await asyncio.wait([running])
+        if not running.done():
+            # Else whoever interrupts could still come between an answer and its end.
+            running.cancel()
+            await asyncio.wait([running])
     return events.last() if call.failed is None else events.failure(call.failed)
 
 
@@ -78,6 +80,7 @@ class _EventStream:
         self._outlet = outlet
         self._flows = False
         self._held: list[tuple[int, Piece]] = []
+        self._join_at = MAX_HELD
         self._news = asyncio.Event()
         self._over = False
         self._error: Exception | None = None
@@ -104,8 +107,10 @@ class _EventStream:
 
     def _hold(self, index: int, piece: Piece) -> None:
         self._held.append((index, piece))
-        if len(self._held) >= MAX_HELD:
+        if len(self._held) >= self._join_at:
             self._held = _joined(self._held)
+            # Of a long answer more stay than MAX_HELD, and are not to be looked through at every token.
+            self._join_at = max(MAX_HELD, 2 * len(self._held))
         self._news.set()
 
     async def first(self) -> None:
@@ -160,4 +165,4 @@ def _joined(held: list[tuple[int, Piece]]) -> list[tuple[int, Piece]]:
             runs.append((index, run))
         run.append(piece)
         last[index] = run, num_tokens + len(piece.token_ids)
-    return [(index, merged(run)) for index, run in runs]
+    return [(index, run[0] if len(run) == 1 else merged(run)) for index, run in runs]
