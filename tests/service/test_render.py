@@ -83,6 +83,8 @@ def test_gray16_holds_the_values_before_any_window(server: Served) -> None:
         "intercept": 0.0,
         "units": None,
         "inverted": False,
+        "function": "LINEAR_EXACT",
+        "padding": None,
     }
 
 

@@ -1,4 +1,4 @@
-"""Grey values -> a 16-bit picture from which a page can window for itself."""
+"""Grey values -> a 16-bit picture from which a page can window for itself, and the same made smaller."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from huatuo_server.errors import ImageRefused
+from huatuo_server.images.bands import bands
 from huatuo_server.images.frame import Grey
 from huatuo_server.protocol.provenance import StoredValues
 
@@ -23,14 +24,60 @@ def grey16(pixels: Image.Image | Grey, region: tuple[int, int, int, int] | None)
 
     Raises ImageRefused for a colour picture.
     """
-    if isinstance(pixels, Grey):
-        values, units, inverted = pixels.values, "HU" if pixels.hounsfield else None, pixels.inverted
-    else:
-        values, units, inverted = _one_channel(pixels), None, False
-    left, top, right, bottom = region or (0, 0, values.shape[1], values.shape[0])
-    numbers, slope, intercept = _as_16_bits(values[top:bottom, left:right])
-    facts = StoredValues(slope=slope, intercept=intercept, units=units, inverted=inverted)
+    grey = pixels if isinstance(pixels, Grey) else Grey(_one_channel(pixels))
+    left, top, right, bottom = region or (0, 0, grey.values.shape[1], grey.values.shape[0])
+    numbers, slope, intercept = _as_16_bits(grey.values[top:bottom, left:right])
+    facts = StoredValues(
+        slope=slope,
+        intercept=intercept,
+        units="HU" if grey.hounsfield else None,
+        inverted=grey.inverted,
+        function=grey.function,
+        padding=_padding(grey),
+    )
     return Image.fromarray(numbers), facts
+
+
+def smaller(grey: Grey, region: tuple[int, int, int, int] | None, max_side: int) -> Grey | None:
+    """Cut to the region and scaled down as `grey16`'s picture is, so that who windows that sees the same.
+
+    None where it is small enough, or its values are not kept exactly in 16 bits. Raises ImageRefused.
+    """
+    left, top, right, bottom = region or (0, 0, grey.values.shape[1], grey.values.shape[0])
+    if max(right - left, bottom - top) <= max_side:
+        return None
+    image, told = grey16(grey, region)
+    if told["slope"] != 1:
+        return None
+    intercept = int(told["intercept"])
+    dtype = np.promote_types(np.min_scalar_type(intercept), np.int32)
+    values = np.add(np.asarray(at_most(image, max_side)), intercept, dtype=dtype)
+    is_padding = None
+    if told["padding"] is not None:
+        is_padding = (values >= told["padding"][0]) & (values <= told["padding"][1])
+    return Grey(values, inverted=grey.inverted, padding=is_padding)
+
+
+def at_most(image: Image.Image, max_side: int) -> Image.Image:
+    """Scaled down, never up."""
+    factor = max_side / max(image.size)
+    if factor >= 1:
+        return image
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _padding(grey: Grey) -> list[float] | None:
+    """The ends of the values that are padding; None where others lie between them."""
+    if grey.padding is None:
+        return None
+    low = grey.values.min(where=grey.padding, initial=grey.values.max())
+    high = grey.values.max(where=grey.padding, initial=grey.values.min())
+    for rows in bands(grey.values.shape):
+        part = grey.values[rows]
+        if not np.array_equal((part >= low) & (part <= high), grey.padding[rows]):
+            return None
+    return [float(low), float(high)]
 
 
 def _one_channel(image: Image.Image) -> NDArray[np.uint8]:

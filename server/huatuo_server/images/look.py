@@ -16,7 +16,7 @@ from huatuo_server.images.bounds import Bounds
 from huatuo_server.images.dicom import reader as dicom
 from huatuo_server.images.formats import HEAD_BYTES, sniff
 from huatuo_server.images.frame import Frame, Grey, Header
-from huatuo_server.images.grey16 import grey16
+from huatuo_server.images.grey16 import at_most, grey16, smaller
 from huatuo_server.images.job import Inspect, Prepare, Render, Reply
 from huatuo_server.images.plain import reader as plain
 from huatuo_server.images.prepare import padding, prepare
@@ -45,7 +45,10 @@ class Stopwatch:
 
 def inspect(file: BinaryIO, job: Inspect) -> Reply:
     """The header's facts. Raises RequestError."""
-    return Reply(asdict(_header(file, job.frame, job.bounds)))
+    watch = Stopwatch()
+    with watch.stage("inspect"):
+        header = _header(file, job.frame, job.bounds)
+    return Reply(asdict(header), seconds=watch.seconds)
 
 
 def make_picture(file: BinaryIO, job: Prepare) -> Reply:
@@ -55,7 +58,7 @@ def make_picture(file: BinaryIO, job: Prepare) -> Reply:
         with watch.stage("inspect"):
             header = _header(file, job.view.frame, job.bounds)
         if header.width * header.height > job.at_most_pixels:
-            return Reply(asdict(header))
+            return Reply(asdict(header), seconds=watch.seconds)
         file.seek(0)
     with watch.stage("decode"):
         frame = _read(file, job)
@@ -98,30 +101,38 @@ def _read(file: BinaryIO, job: Prepare | Render) -> Frame:
 def _rendered(frame: Frame, job: Render) -> tuple[Image.Image, dict[str, Any]]:
     if job.form == "gray16":
         return _grey_values(frame, job)
-    image, facts = _seen(frame, job.view)
+    image, facts = _seen(frame, job.view, job.max_side)
     if job.max_side is None:
         return Image.fromarray(prepare(image, job.policy)), _for_the_model(facts, image, job)
-    scaled = _at_most(image, job.max_side)
-    return scaled, _scaled(facts, image, max(scaled.size))
+    scaled = at_most(image, job.max_side)
+    return scaled, _scaled(facts, max(scaled.size))
 
 
 def _grey_values(frame: Frame, job: Render) -> tuple[Image.Image, dict[str, Any]]:
     region = _region(job.view, frame.facts)
     image, values = grey16(frame.pixels, region)
-    scaled = image if job.max_side is None else _at_most(image, job.max_side)
-    return scaled, _scaled({**frame.facts, "region": _edges(region), "values": values}, image, max(scaled.size))
+    scaled = image if job.max_side is None else at_most(image, job.max_side)
+    return scaled, _scaled({**frame.facts, "region": _edges(region), "values": values}, max(scaled.size))
 
 
-def _seen(frame: Frame, view: View) -> tuple[Image.Image, dict[str, Any]]:
-    """The frame through its window, cut to the region; RGB or L."""
+def _seen(frame: Frame, view: View, max_side: int | None = None) -> tuple[Image.Image, dict[str, Any]]:
+    """The frame through its window, cut to the region; RGB or L.
+
+    max_side: a larger one is, as far as can be, scaled before it is windowed, as by a page that windows for itself.
+    """
     region = _region(view, frame.facts)
     facts: dict[str, Any] = {**frame.facts, "region": _edges(region)}
     if isinstance(frame.pixels, Grey):
-        image, facts["window"], warnings = shade(frame.pixels, view)
+        little = None if max_side is None else smaller(frame.pixels, region, max_side)
+        image, facts["window"], warnings = shade(frame.pixels, view, little)
         facts["warnings"] = [*frame.facts["warnings"], *warnings]
-    else:
-        image = _windowed(frame.pixels, view, facts)
-    return (image if region is None else image.crop(region)), facts
+        return (image if little is not None else _cut(image, region)), facts
+    image = _cut(frame.pixels, region)
+    return _windowed(image if max_side is None else at_most(image, max_side), view, facts), facts
+
+
+def _cut(image: Image.Image, region: Region | None) -> Image.Image:
+    return image if region is None else image.crop(region)
 
 
 def _windowed(image: Image.Image, view: View, facts: dict[str, Any]) -> Image.Image:
@@ -148,22 +159,14 @@ def _edges(region: Region | None) -> list[int] | None:
     return None if region is None else list(region)
 
 
-def _at_most(image: Image.Image, max_side: int) -> Image.Image:
-    """Scaled down, never up."""
-    factor = max_side / max(image.size)
-    if factor >= 1:
-        return image
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return image.resize(size, Image.Resampling.BICUBIC)
-
-
 def _for_the_model(facts: dict[str, Any], image: Image.Image, job: Prepare | Render) -> dict[str, Any]:
-    return _scaled(facts, image, job.policy.size_pixels) | {"padding": padding(image.size)}
+    return _scaled(facts, job.policy.size_pixels) | {"padding": padding(image.size)}
 
 
-def _scaled(facts: dict[str, Any], image: Image.Image, side: int) -> dict[str, Any]:
+def _scaled(facts: dict[str, Any], side: int) -> dict[str, Any]:
     """With the factor of the longer side, and a warning where it is large."""
-    factor = max(image.size) / side
+    left, top, right, bottom = facts["region"] or (0, 0, facts["width"], facts["height"])
+    factor = max(right - left, bottom - top) / side
     warnings = list(facts["warnings"])
     if factor >= DOWNSCALING_WORTH_A_WARNING:
         warnings.append(f"Downscaled {factor:.1f} times: detail smaller than that many pixels is not seen.")

@@ -40,18 +40,18 @@ class _Look:
     warnings: tuple[str, ...] = ()
 
 
-def shade(grey: Grey, view: View) -> tuple[Image.Image, WindowFacts | None, list[str]]:
+def shade(grey: Grey, view: View, shown: Grey | None = None) -> tuple[Image.Image, WindowFacts | None, list[str]]:
     """A picture of mode L, the window that was used, and sentences for a person.
 
     The first of these that there is decides: the request's window, its preset, the file's lookup table, its window (or
     its modality's), 8-bit values as they are, percentiles. Shades are rounded to the nearest, halves to the even one.
     Padding and NaN are black. Where the percentiles are the same, the range of all values is taken; where that is none,
-    all is mid-grey.
+    all is mid-grey. shown: a part or a smaller version of `grey`, which is seen instead as all of it would be.
 
     Raises InvalidRequest (param `view.window` or `view.preset`).
     """
     look = _asked_for(grey, view) or _of_the_file(grey) or _by_percentiles(grey)
-    return Image.fromarray(_shown(grey, look.shades)), look.window, list(look.warnings)
+    return Image.fromarray(_shown(shown or grey, look.shades)), look.window, list(look.warnings)
 
 
 def shade_picture(image: Image.Image, window: Window) -> Image.Image:

@@ -71,10 +71,14 @@ class ImageProvenance(FrameFacts):
 class StoredValues(TypedDict):
     """How the numbers of a `gray16` picture are read: value = number * slope + intercept.
 
-    units: "HU" for Hounsfield units, else None. inverted: whether the smallest value is to be shown white.
+    units: "HU" for Hounsfield units, else None. inverted: whether the smallest value is to be shown white. function: by
+    which of DICOM's functions a request's window is applied. padding: the least and the greatest of the values that
+    mean nothing and are shown black, None where there are none.
     """
 
     slope: float
     intercept: float
     units: str | None
     inverted: bool
+    function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+    padding: list[float] | None
