@@ -1,0 +1,1 @@
+"""The commands of `huatuo`: answers go to stdout, everything else to stderr."""

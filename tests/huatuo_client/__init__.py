@@ -1,0 +1,1 @@
+"""The Python library and the command `huatuo`, against running servers."""
