@@ -27,26 +27,26 @@ NAME ?= huatuogpt-vision$(if $(MODEL)$(filter cuda,$(DEVICE)),,-demo)
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help setup serve demo-checkpoint test check readme test-long drills fuzz check-long bench bench-full benchmark-images benchmark-queue benchmark-penalty accuracy-smoke train-demo test-gpu benchmark-gpu test-vllm-0.26 openapi lock ci-tools clean clean-venv
+.PHONY: help setup page try-page serve demo-checkpoint test check readme test-long drills fuzz check-long bench bench-full benchmark-images benchmark-queue benchmark-penalty accuracy-smoke train-demo test-gpu benchmark-gpu test-vllm-0.26 openapi lock ci-tools clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 20
 
 # ---------------------------------------------------------------- installation
 
-setup: $$(STAMP) ## install everything into .venv from the locks; again when a lock has changed
+setup: $$(STAMP) $$(if $$(NPM),try-page) ## install everything into .venv from the locks; again when a lock has changed
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "huatuo-server needs Python 3.11 or 3.12 with venv (on Debian: python3-venv)." \
 		"Found: $$(python3 --version 2>&1). PYTHON=/path/to/python chooses one." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed-%: pyproject.toml server/huatuo_server/images/_bicubic.c locks/$$*.txt locks/torch.txt locks/dev.txt | $(BIN)/python
+$(VENV)/.installed-%: pyproject.toml clients/python/pyproject.toml server/huatuo_server/images/_bicubic.c locks/$$*.txt locks/torch.txt locks/dev.txt | $(BIN)/python
 	@others=$$(ls $(VENV)/.installed-* 2>/dev/null | grep -v '$*$$'); test -z "$$others" || { \
 		echo "$(VENV) holds another installation ($$others) than $*: run 'make clean-venv' first, or say DEVICE=." >&2; exit 1; }
 	@$(MAKE) --no-print-directory install-$*
 	$(PIP) install --quiet --no-deps --require-hashes -r locks/dev.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable . --editable clients/python
 	@touch $@
 
 # torch first: the +cpu wheel where pip is told of an index that has it, else PyPI's, which also runs without a GPU.
@@ -62,6 +62,28 @@ install-cpu:
 install-cuda:
 	@echo "Installing vLLM for CUDA and the tools into $(VENV): several GB."
 	$(PIP) install --quiet --no-deps --require-hashes -r locks/cuda.txt
+
+# ---------------------------------------------------------------- the chat page
+
+WEB := clients/web
+PAGE := server/huatuo_server/web/index.html
+PAGE_PACKAGES := $(WEB)/node_modules/.package-lock.json
+NPM := $(shell command -v npm)
+
+page: $(PAGE) ## put the chat page into the package; needs npm, and Node 18 or newer
+
+$(PAGE_PACKAGES): $(WEB)/package-lock.json
+	@echo "Fetching what the chat page is made of, into $(WEB)/node_modules."
+	@cd $(WEB) && npm ci --omit=dev --no-progress --loglevel=error
+	@touch $@
+
+$(PAGE): $(PAGE_PACKAGES) $(shell find $(WEB) -type f -not -path '$(WEB)/node_modules/*' -not -path '$(WEB)/test/*')
+	@node $(WEB)/assemble.mjs $(@D)
+
+# Where npm cannot reach its registry, the API serves all the same, and `/` says what is missing. It is tried twice, not
+# three times: the third would come a minute later.
+try-page:
+	@npm_config_fetch_retries=1 $(MAKE) --no-print-directory --silent page || echo "No new chat page: \`make page\` says why. The API works without." >&2
 
 # ---------------------------------------------------------------- serving
 
@@ -180,21 +202,23 @@ lock: | $(BIN)/python ## write locks/*.txt anew from pyproject.toml and locks/*.
 	@# `==2.13.0` would match 2.13.0+cpu too, whose hash is another.
 	sed -i -E 's/^torch==/torch===/' locks/torch.txt locks/cuda.txt locks/vllm-0.26.txt
 
-# curl is in the README's example; libfaketime moves the clock of a drill; node and npm run OpenAI's package for Node.
+# curl is in the README's example; libfaketime moves the clock of a drill; node and npm run OpenAI's package for Node,
+# and put the chat page together; chromium opens it.
 # `command=package` is how Debian calls it.
-CI_TOOLS := curl=curl faketime=faketime node=nodejs npm=npm
+CI_TOOLS := curl=curl faketime=faketime node=nodejs npm=npm chromium=chromium
 NODE_CLIENT := tests/clients/node
-ci-tools: ## install what .ci/run needs beside Python: Debian's curl, faketime, nodejs, npm, and OpenAI's package for Node
+ci-tools: ## install what .ci/run needs beside Python: Debian's curl, faketime, nodejs, npm, chromium, and packages for Node
 	@missing=; for tool in $(CI_TOOLS); do command -v $${tool%%=*} >/dev/null || missing="$$missing $${tool##*=}"; done; \
 	if [ -z "$$missing" ]; then echo "Nothing to install from Debian."; else \
 	command -v apt-get >/dev/null || { echo "Missing:$$missing. Install them with the system's package manager." >&2; exit 1; }; \
 	sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 	$$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends $$missing; fi
 	cd $(NODE_CLIENT) && npm ci --no-progress --loglevel=error
+	cd $(WEB) && npm ci --no-progress --loglevel=error
 
-clean: ## remove caches, build output and the demo checkpoint
-	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist server/*.egg-info
-	find server tests -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: ## remove caches, build output, the chat page in the package and the demo checkpoint
+	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist server/*.egg-info clients/python/*.egg-info clients/python/build $(dir $(PAGE))
+	find server clients/python tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-venv: ## remove .venv, .venv-vllm-0.26, .venv-bench and Node's packages
-	rm -rf $(VENV) $(OLD) $(BENCH) $(NODE_CLIENT)/node_modules
+	rm -rf $(VENV) $(OLD) $(BENCH) $(NODE_CLIENT)/node_modules $(WEB)/node_modules

@@ -28,7 +28,8 @@ from huatuo_server.images.workers import ImageWorkers, WorkerEvents, WorkerLimit
 from huatuo_server.interruption import InFlight
 from huatuo_server.logs import AccessLog
 from huatuo_server.metrics import Metrics
-from huatuo_server.routes.authentication import Authentication
+from huatuo_server.page import FOLDER, Page
+from huatuo_server.routes.authentication import OPEN, Authentication
 from huatuo_server.routes.chat import chat_routes
 from huatuo_server.routes.chat_render import chat_render_routes
 from huatuo_server.routes.choices import choices_routes
@@ -39,6 +40,7 @@ from huatuo_server.routes.health import health_routes
 from huatuo_server.routes.hosts import guard_hosts, trusted_hosts
 from huatuo_server.routes.metrics import metrics_routes
 from huatuo_server.routes.models import models_routes
+from huatuo_server.routes.page import page_routes
 from huatuo_server.routes.render import render_routes
 from huatuo_server.routes.request_id import RequestId
 from huatuo_server.routes.responses import responses_routes
@@ -79,11 +81,13 @@ def create_app(settings: Settings, startup: Startup, metrics: Metrics, in_flight
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
-    for router in (*_routers(service), docs_routes(app)):
+    page = Page.read(FOLDER)
+    for router in (*_routers(service), page_routes(page), docs_routes(app)):
         app.include_router(router)
     answer_failures(app)
     # The last one added is the outermost.
-    app.add_middleware(Authentication, keyring=keyring, metrics=metrics)
+    open_paths = OPEN if page is None else OPEN | page.paths
+    app.add_middleware(Authentication, keyring=keyring, metrics=metrics, open_paths=open_paths)
     trusted = trusted_hosts(settings.trusted_hosts, settings.host, public=settings.listens_publicly)
     guard_hosts(app, trusted, settings.cors_origins, metrics)
     app.add_middleware(RequestId)

@@ -1,4 +1,4 @@
-"""Does what the README says, as a reader would: `make serve`, both curls, the six lines of Python, Ctrl-C.
+"""Does what the README says, as a reader would: `make serve`, the chat page, both curls, the Python lines, Ctrl-C.
 
 Run by `make readme` with the demo checkpoint, on a free port, or against a MODEL= of the environment.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,6 +42,8 @@ def main() -> int:
     (sdk,) = blocks(README, "python")
     (check,) = re.findall(r"^huatuo-server check .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
     with served() as port:
+        opened = status(f"http://127.0.0.1:{port}/", {})
+        print(f"README, the chat page: {opened}")
         streamed = run(["bash", "-euo", "pipefail", "-c", on_port(curl, port)])
         answer = streamed_answer(streamed)
         print(f"README, curl: streamed {len(answer)} characters")
@@ -51,6 +54,7 @@ def main() -> int:
         print(f"README, Python: printed {len(said.strip())} characters")
     run(["bash", "-c", f"{BIN}/{check.replace(README_MODEL, MODEL)}"])
     with_keys()
+    assert opened == (200 if shutil.which("npm") else 404), f"the chat page is a {opened}"
     assert ANSWER in answer, f"the README's curl asked what kind of scan it is, and was answered {answer!r}"
     assert ANSWER in best, f"the README's choices asked what kind of scan it is, and the best is {best!r}"
     assert NAMED or TRAINED in streamed, "the demo's answer does not say that it is the demo's"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import tarfile
 import tomllib
 import zipfile
@@ -15,7 +17,15 @@ from build import ProjectBuilder
 from packaging.version import Version
 
 from huatuo_server import __version__
+from tests.clients.ci_tools import missing
 from tests.docs.markdown import ROOT
+
+WEB = ROOT / "clients" / "web"
+
+PAGE = ROOT / "server" / "huatuo_server" / "web"
+
+LEFT = {"__pycache__", "node_modules"}
+"""Folders that no clone has."""
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -25,8 +35,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the sdist, built from a copy that no other process writes to."""
     folder = tmp_path_factory.mktemp("built")
     source = folder / "source"
-    for name in ("server", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("server", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         copy(ROOT / name, source / name)
+    if (WEB / "node_modules" / "lit").is_dir():
+        copy_page(source / "clients" / "web")
     builder = ProjectBuilder(source)
     builder.build("wheel", folder)
     builder.build("sdist", folder)
@@ -38,7 +50,16 @@ def copy(source: Path, target: Path) -> None:
     for one in [source] if source.is_file() else files(source):
         to = target / one.relative_to(source) if source.is_dir() else target
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(one.read_bytes())
+        shutil.copy2(one, to)
+
+
+def copy_page(target: Path) -> None:
+    """The chat page's sources and what they are made of, as npm left it: nothing is to be fetched."""
+    copy(WEB, target)
+    packages = json.loads((WEB / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    for name in [name for name, package in packages.items() if name and not package.get("dev")]:
+        shutil.copytree(WEB / name, target / name, dirs_exist_ok=True)
+    (target / "node_modules" / ".package-lock.json").touch()
 
 
 def files(folder: Path) -> list[Path]:
@@ -46,7 +67,9 @@ def files(folder: Path) -> list[Path]:
     return [
         one
         for one in folder.rglob("*")
-        if one.is_file() and not any(part == "__pycache__" or part.endswith((".egg-info", ".so")) for part in one.parts)
+        if one.is_file()
+        and not one.is_relative_to(PAGE)
+        and not any(part in LEFT or part.endswith((".egg-info", ".so", ".part")) for part in one.parts)
     ]
 
 
@@ -88,6 +111,42 @@ def test_the_sdist_holds_every_module_and_the_licence(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"server/{name}" for name in modules() | data()} <= names
     assert {"LICENSE", "README.md", "pyproject.toml"} <= names
+
+
+@pytest.mark.parametrize("kind", ["whl", "tar.gz"])
+def test_what_is_built_where_npm_is_holds_the_page(built: Path, kind: str) -> None:
+    """Whole, with the licences: it is served without npm where it is installed."""
+    if not (WEB / "node_modules" / "lit").is_dir():
+        missing("the chat page's packages are not installed: `make page` does it, where npm is")
+    (archive,) = built.glob(f"*.{kind}")
+    if kind == "whl":
+        names = set(zipfile.ZipFile(archive).namelist())
+    else:
+        with tarfile.open(archive) as opened:
+            names = {name.partition("/server/")[2] for name in opened.getnames()}
+    sources = {
+        f"huatuo_server/web/src/{path.relative_to(WEB / 'src').as_posix()}" for path in (WEB / "src").rglob("*.js")
+    }
+
+    assert sources <= names
+    assert {f"huatuo_server/web/{name}" for name in ("index.html", "style.css", "vendor/lit/index.js")} <= names
+    assert "huatuo_server/web/vendor/dompurify/LICENSE" in names
+
+
+def test_a_package_is_built_without_a_page_where_npm_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API is worth having; who builds is told."""
+    for name in ("server", "clients/web", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        copy(ROOT / name, tmp_path / name)
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+
+    ProjectBuilder(tmp_path).build("wheel", tmp_path)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "huatuo_server/app.py" in names
+    assert not [name for name in names if "/web/" in name]
 
 
 def test_the_version_is_the_packages(built: Path) -> None:

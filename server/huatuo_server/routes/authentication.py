@@ -28,18 +28,19 @@ OPEN = frozenset(
         "/health/startup",
     }
 )
-"""Paths that need no key, letter by letter as the router compares them: whatever is spelt another way needs one
-(CVE-2026-48746).
+"""Paths that need no key, beside the files of the chat page, letter by letter as the router compares them: whatever is
+spelt another way needs one (CVE-2026-48746).
 """
 
 
 class Authentication:
     """Pure ASGI middleware. Sets `scope["state"]["caller"]`, and `["key"]`: None where nobody is asked for one."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring | None, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, keyring: Keyring | None, metrics: Metrics, open_paths: frozenset[str]) -> None:
         self._app = app
         self._keyring = keyring
         self._metrics = metrics
+        self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass; a refusal is answered without reading the body."""
@@ -48,7 +49,7 @@ class Authentication:
             return
         state = scope.setdefault("state", {})
         state["caller"], state["key"] = ANONYMOUS, None
-        if self._keyring is not None and scope["path"] not in OPEN:
+        if self._keyring is not None and scope["path"] not in self._open_paths:
             try:
                 key = _key(Headers(scope=scope), self._keyring)
                 _require(key, "metrics" if scope["path"] == "/metrics" else "chat")

@@ -1,0 +1,382 @@
+/** The page: pictures on one side, the conversation about them on the other. Everything meets here. */
+import { LitElement, html, nothing } from "lit";
+import { Api, ApiError } from "./api.js";
+import { appStyle } from "./app_style.js";
+import "./composer.js";
+import { maxImages } from "./context.js";
+import "./context_meter.js";
+import { Conversation } from "./conversation.js";
+import "./conversation_view.js";
+import { DropZone } from "./drop_zone.js";
+import { asJson, asMarkdown, fileName, recordOf, save } from "./export.js";
+import { Gauge } from "./gauge.js";
+import "./key_dialog.js";
+import { LightBox } from "./light_box.js";
+import { look } from "./look.js";
+import { Preferences } from "./preferences.js";
+import "./server_banner.js";
+import { ServerState } from "./server_state.js";
+import "./start_over_dialog.js";
+import "./strip.js";
+import "./top_bar.js";
+import "./viewer.js";
+import { language, setLanguage, t, Words } from "./words.js";
+
+/** @typedef {import("./api.js").Model} Model */
+/** @typedef {import("./conversation.js").Turn} Turn */
+/** @typedef {import("./picture.js").Picture} Picture */
+/** @typedef {import("./preferences.js").Theme} Theme */
+/** @typedef {import("./words.js").Language} Language */
+
+/** What another key may mend. */
+const NEEDS_KEY = new Set(["invalid_api_key", "insufficient_scope"]);
+
+/** What tells that the server is not as it was when it was last asked. */
+const AILING = new Set(["unreachable", "cut", "draining", "not_ready", "engine_dead", "engine_hung"]);
+
+/** `<huatuo-app>`: all of the page. */
+export class App extends LitElement {
+  static properties = {
+    model: { state: true },
+    needsKey: { state: true },
+    isAsking: { state: true },
+    pane: { state: true },
+    theme: { state: true },
+  };
+
+  static styles = [look, appStyle];
+
+  constructor() {
+    super();
+    this.preferences = new Preferences();
+    this.api = new Api({ key: this.preferences.key });
+    this.conversation = new Conversation(this.api);
+    this.box = new LightBox();
+    this.gauge = new Gauge(this.api);
+    this.server = new ServerState(this.api);
+    /** @type {Model | null} */
+    this.model = null;
+    this.needsKey = false;
+    this.isAsking = false;
+    /** @type {"picture" | "conversation"} the one that a phone shows */
+    this.pane = "conversation";
+    this.theme = this.preferences.theme;
+    /** @type {Picture[]} what goes with the next question */
+    this.going = [];
+    this.words = new Words(this);
+    this.zone = new DropZone(this);
+    for (const part of [this.conversation, this.box, this.gauge]) {
+      part.addEventListener("change", () => this.requestUpdate());
+    }
+    this.server.addEventListener("change", this.#serverChanged);
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    addEventListener("pagehide", this.#left);
+    for (const name of ["online", "offline"]) addEventListener(name, () => void this.server.watch());
+    void this.server.watch();
+  }
+
+  willUpdate() {
+    document.documentElement.lang = language();
+    document.documentElement.dataset.theme = this.theme;
+    this.conversation.model = this.model?.id ?? "";
+    this.going = this.box.going(this.conversation);
+  }
+
+  updated() {
+    this.gauge.look(this.model, this.conversation, this.going, this.#composer?.question ?? "");
+  }
+
+  render() {
+    return html`
+      <header>
+        <button class="skip outlined" @click=${() => this.#composer?.focus()}>${t("app.skip")}</button>
+        ${this.#topBar()}
+        <huatuo-server-banner .status=${this.server.status}></huatuo-server-banner>
+      </header>
+      ${this.#tabs()}
+      <main data-pane=${this.pane} @key=${() => this.#askForKey()} @turn=${this.#act}>
+        <section class="picture" aria-label=${t("app.images")}>${this.#pictures()}</section>
+        <section class="talk" aria-label=${t("chat.conversation")}>
+          <h2 class="unseen">${t("chat.conversation")}</h2>
+          <huatuo-conversation
+            .conversation=${this.conversation}
+            .most=${this.box.most}
+            @example=${this.#suggest}
+          ></huatuo-conversation>
+        </section>
+        <section class="ask" aria-label=${t("chat.composer")}>${this.#asking()}</section>
+      </main>
+      <footer>
+        <span>${t("app.notice")}</span>
+        ${this.model?.demo ? html`<span class="demo">${t("app.demo")}</span>` : nothing}
+      </footer>
+      ${this.#dialogs()} ${this.zone.isOver ? html`<div class="drop">${t("app.drop")}</div>` : nothing}
+    `;
+  }
+
+  #topBar() {
+    return html`<huatuo-top-bar
+      .model=${this.model}
+      .status=${this.server.status}
+      .theme=${this.theme}
+      .hasKey=${this.api.key !== null}
+      .isEmpty=${this.conversation.turns.length + this.box.pictures.length === 0}
+      .canExport=${this.conversation.turns.length > 0}
+      @start-over=${() => this.#startOverDialog?.show()}
+      @export=${this.#export}
+      @key=${() => this.#askForKey()}
+      @theme=${this.#setTheme}
+      @language=${this.#setLanguage}
+    ></huatuo-top-bar>`;
+  }
+
+  /** Of a phone: one pane at a time. */
+  #tabs() {
+    return html`<nav class="panes" aria-label=${t("app.panes")}>
+      ${this.#tab("picture", t("app.tab_picture"))} ${this.#tab("conversation", t("app.tab_conversation"))}
+    </nav>`;
+  }
+
+  /**
+   * @param {"picture" | "conversation"} pane
+   * @param {string} name
+   */
+  #tab(pane, name) {
+    const isShown = pane === this.pane;
+    return html`<button aria-pressed=${isShown ? "true" : "false"} @click=${() => (this.pane = pane)}>${name}</button>`;
+  }
+
+  #pictures() {
+    const { pictures, current, most } = this.box;
+    return html`
+      <h2 class="unseen">${t("app.images")}</h2>
+      <huatuo-viewer .current=${current}></huatuo-viewer>
+      <huatuo-strip
+        .api=${this.api}
+        .pictures=${pictures}
+        .current=${current}
+        .max=${most}
+        @add=${this.#added}
+        @choose=${this.#chosen}
+        @remove=${this.#removed}
+      ></huatuo-strip>
+    `;
+  }
+
+  #asking() {
+    return html`
+      <huatuo-context-meter
+        .context=${this.gauge.context}
+        .numToDrop=${this.gauge.numToDrop}
+        @drop=${this.#dropOldest}
+      ></huatuo-context-meter>
+      <huatuo-composer
+        .pictures=${this.going}
+        .numLeftOut=${this.box.numLeftOut(this.conversation)}
+        .busy=${this.conversation.busy}
+        .blocked=${this.#blocked()}
+        @ask=${this.#ask}
+        @stop=${() => this.conversation.stop()}
+        @leave-out=${this.#leaveOut}
+        @take-along=${() => this.box.takeAlong()}
+      ></huatuo-composer>
+    `;
+  }
+
+  #dialogs() {
+    return html`
+      <huatuo-key-dialog
+        .hasKey=${this.api.key !== null}
+        .isRejected=${this.needsKey}
+        @save=${this.#saveKey}
+      ></huatuo-key-dialog>
+      <huatuo-start-over-dialog @confirm=${this.#startOver}></huatuo-start-over-dialog>
+    `;
+  }
+
+  /** Why nothing can be asked now; empty where it can. */
+  #blocked() {
+    if (this.needsKey) return t("chat.blocked_key");
+    if (!this.model) return t("chat.blocked_model");
+    if (this.going.some(({ state }) => state === "failed")) return t("chat.blocked_failed");
+    if (this.isAsking) return t("chat.blocked_uploading");
+    return this.gauge.context?.state === "full" ? t("chat.blocked_full") : "";
+  }
+
+  /** @param {CustomEvent<string>} event */
+  async #ask({ detail: question }) {
+    const { going } = this;
+    this.isAsking = true;
+    // A picture may still be on its way, or the window that was let go a moment ago.
+    await Promise.all(going.map((picture) => picture.settled()));
+    this.isAsking = false;
+    // The question stays where it is, and why is said there.
+    if (going.some(({ state }) => state !== "ready")) return;
+    this.#composer?.clear();
+    this.#show("conversation");
+    await this.#answered(this.conversation.ask(question, going.map((picture) => picture.sent())));
+  }
+
+  /** @param {CustomEvent<{action: "retry" | "regenerate" | "edit", turn: Turn, question: string}>} event */
+  async #act({ detail: { action, turn, question } }) {
+    this.#show("conversation");
+    await this.#answered(action === "edit" ? this.conversation.edit(turn, question) : this.conversation[action](turn));
+  }
+
+  /** @param {Promise<void>} answer */
+  async #answered(answer) {
+    await answer;
+    const error = this.conversation.turns.at(-1)?.answer.error;
+    if (error?.code === "invalid_api_key") this.#refuseKey();
+    if (error && AILING.has(error.code)) void this.server.watch();
+  }
+
+  /** @param {CustomEvent<string>} event */
+  #suggest({ detail: question }) {
+    this.#composer?.suggest(question);
+  }
+
+  /** @param {CustomEvent<Picture[]>} event */
+  #added({ detail: pictures }) {
+    this.box.add(pictures);
+    this.pane = "picture";
+  }
+
+  /** @param {CustomEvent<Picture>} event */
+  #chosen({ detail: picture }) {
+    this.box.choose(picture);
+  }
+
+  /** @param {CustomEvent<Picture>} event */
+  #removed({ detail: picture }) {
+    this.box.remove(picture);
+  }
+
+  /** @param {CustomEvent<Picture>} event */
+  #leaveOut({ detail: picture }) {
+    this.box.leaveOut(picture.key);
+  }
+
+  /** Their pictures do not come back by themselves: they would take the room again. */
+  #dropOldest() {
+    for (const turn of this.conversation.standing.slice(0, this.gauge.numToDrop)) {
+      for (const { key } of turn.pictures) this.box.leaveOut(key);
+      this.conversation.drop(turn);
+    }
+  }
+
+  #startOver() {
+    this.#forgetUploads();
+    this.conversation.clear();
+    this.box.clear();
+    this.#composer?.clear();
+  }
+
+  /** What was sent is deleted from the server, as soon as no question can need it. */
+  #forgetUploads() {
+    const sent = this.conversation.turns.flatMap(({ pictures }) => pictures);
+    const ids = sent.flatMap(({ part }) => ("file_id" in part.file ? [part.file.file_id] : []));
+    for (const id of new Set(ids)) void this.api.remove(id).catch(() => undefined);
+    for (const { thumbnail } of sent) URL.revokeObjectURL(thumbnail);
+  }
+
+  /**
+   * The tab is closed, unless the browser keeps the page to come back to.
+   * @param {PageTransitionEvent} event
+   */
+  #left = (event) => {
+    if (event.persisted) return;
+    this.#forgetUploads();
+    this.box.clear();
+  };
+
+  /** @param {CustomEvent<"md" | "json">} event */
+  async #export({ detail: ending }) {
+    if (!this.model) return;
+    const record = await recordOf(this.conversation.turns, this.model, new Date());
+    save(ending === "md" ? asMarkdown(record) : asJson(record), fileName(record, ending));
+  }
+
+  /** @param {CustomEvent<Theme>} event */
+  #setTheme({ detail: theme }) {
+    this.theme = theme;
+    this.preferences.theme = theme;
+  }
+
+  /** @param {CustomEvent<Language>} event */
+  #setLanguage({ detail: chosen }) {
+    this.preferences.language = chosen;
+    setLanguage(chosen);
+  }
+
+  #serverChanged = () => {
+    this.requestUpdate();
+    if (this.server.status !== "ok") return;
+    void this.#meetModel();
+    this.#retryPictures();
+  };
+
+  /** Learn what is served; it may be another one after a restart. */
+  async #meetModel() {
+    try {
+      const [model] = await this.api.models();
+      this.model = model;
+      this.needsKey = false;
+      this.box.most = maxImages(model);
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "invalid_api_key") this.#refuseKey();
+      else void this.server.watch();
+    }
+  }
+
+  #refuseKey() {
+    this.needsKey = true;
+    this.#askForKey();
+  }
+
+  #askForKey() {
+    this.#keyDialog?.show();
+  }
+
+  /** @param {CustomEvent<string | null>} event */
+  async #saveKey({ detail: key }) {
+    this.api.key = key;
+    this.preferences.key = key;
+    this.requestUpdate();
+    await this.#meetModel();
+    if (this.needsKey) return;
+    this.#retryPictures();
+    const last = this.conversation.turns.at(-1);
+    if (last?.answer.error && NEEDS_KEY.has(last.answer.error.code)) {
+      await this.#answered(this.conversation.retry(last));
+    }
+  }
+
+  /** What failed for want of a key or a connection may work now. */
+  #retryPictures() {
+    for (const picture of this.box.pictures) if (picture.state === "failed") picture.retry();
+  }
+
+  /** @param {"picture" | "conversation"} pane */
+  #show(pane) {
+    this.pane = pane;
+    this.renderRoot.querySelector("huatuo-conversation")?.follow();
+  }
+
+  get #composer() {
+    return this.renderRoot.querySelector("huatuo-composer");
+  }
+
+  get #keyDialog() {
+    return this.renderRoot.querySelector("huatuo-key-dialog");
+  }
+
+  get #startOverDialog() {
+    return this.renderRoot.querySelector("huatuo-start-over-dialog");
+  }
+}
+
+customElements.define("huatuo-app", App);
