@@ -243,6 +243,19 @@ def test_openais_own_key_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert HuatuoClient("http://127.0.0.1:1").sdk.api_key == "none"
 
 
+def test_what_the_environment_has_for_openai_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither organisation nor project, nor a gateway's headers, whose names anybody may choose."""
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-secret")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway: gw-secret\nX-Request-Timeout: 1")
+
+    client = HuatuoClient("http://127.0.0.1:1", timeout_s=7)
+
+    headers = {name: str(value) for name, value in client.sdk.default_headers.items()}
+    assert "secret" not in str(headers)
+    assert headers["X-Request-Timeout"] == "7"
+
+
 def test_a_part_goes_as_it_is(client: HuatuoClient) -> None:
     """For images with views of their own in one question."""
     parts = [image_part(grey_png(6), View(region=(0, 0, 2, 2))), image_part(grey_png(6))]

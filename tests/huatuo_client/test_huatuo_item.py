@@ -105,16 +105,21 @@ def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
         read(tmp_path, ASKED)
 
 
-def test_an_item_is_known_by_all_that_its_answer_depends_on() -> None:
-    """Another question, file, view, setting or model is another item; the folder's own place does not matter."""
-    item = Item("a", ("a.png",), replace(ASKED, images=(Path("/films/a.png"),)))
+def test_an_item_is_known_by_all_that_its_answer_depends_on(tmp_path: Path) -> None:
+    """Another question, file, content, view, setting or model is another item; the folder's place does not matter."""
+    films, elsewhere, other = (tmp_path / name / "a.png" for name in ("films", "elsewhere", "of another patient"))
+    for path, content in ((films, b"film"), (elsewhere, b"film"), (other, b"another")):
+        path.parent.mkdir()
+        path.write_bytes(content)
+    item = Item("a", ("a.png",), replace(ASKED, images=(films,)))
     others = [
         item.key("other-model"),
         Item("a", ("b.png",), item.question).key("m"),
+        replace(item, question=replace(item.question, images=(other,))).key("m"),
         *(replace(item, question=one).key("m") for one in _changed(item.question)),
     ]
 
-    moved = replace(item, id=None, question=replace(item.question, images=(Path("/elsewhere/a.png"),)))
+    moved = replace(item, id=None, question=replace(item.question, images=(elsewhere,)))
 
     assert moved.key("m") == item.key("m")
     assert len({item.key("m"), *others}) == len(others) + 1

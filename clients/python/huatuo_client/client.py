@@ -9,7 +9,7 @@ import weakref
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Literal, Self, Unpack, cast
+from typing import Any, Final, Literal, Self, TypeVar, Unpack, cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -27,6 +27,10 @@ from huatuo_client.question import Options, Question, asked
 from huatuo_client.rendering import Rendering
 from huatuo_client.retrying import Retrying
 from huatuo_client.view import View
+
+Sdk = TypeVar("Sdk", openai.OpenAI, openai.AsyncOpenAI)
+
+TIMEOUT_HEADER: Final = "X-Request-Timeout"
 
 BASE_URL: Final = "http://127.0.0.1:8000"
 BASE_URL_VARIABLE: Final = "HUATUO_BASE_URL"
@@ -79,7 +83,7 @@ class HuatuoClient:
         self._timeout_s = timeout_s
         self._retrying = retrying or Retrying()
         http = openai.DefaultHttpx2Client(trust_env=self._trusts_environment)
-        self.sdk = openai.OpenAI(http_client=http, **self._sdk_options())
+        self.sdk = _without_environment(openai.OpenAI(http_client=http, **self._sdk_options()))
         """OpenAI's client, for what is not here; it does not try again."""
         self._async_sdks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = (
             weakref.WeakKeyDictionary()
@@ -93,7 +97,7 @@ class HuatuoClient:
     def _sdk_options(self) -> dict[str, Any]:
         """The SDK's own retries are off: ours know how long the server asks to be left alone."""
         silence_s = SILENCE_S if self._timeout_s is None else self._timeout_s + GRACE_S
-        headers = {} if self._timeout_s is None else {"X-Request-Timeout": f"{self._timeout_s:g}"}
+        headers = {} if self._timeout_s is None else {TIMEOUT_HEADER: f"{self._timeout_s:g}"}
         return {
             "base_url": f"{self.base_url}/v1",
             "api_key": self._api_key,
@@ -107,7 +111,7 @@ class HuatuoClient:
         loop = asyncio.get_running_loop()
         if loop not in self._async_sdks:
             http = openai.DefaultAsyncHttpx2Client(trust_env=self._trusts_environment)
-            self._async_sdks[loop] = openai.AsyncOpenAI(http_client=http, **self._sdk_options())
+            self._async_sdks[loop] = _without_environment(openai.AsyncOpenAI(http_client=http, **self._sdk_options()))
         return self._async_sdks[loop]
 
     # ------------------------------------------------------------ one question
@@ -290,6 +294,13 @@ def _answer(reply: _Reply) -> Answer:
 
 def _choices(reply: _Reply) -> Choices:
     return Choices.of_json(reply.told, request_id=reply.request_id)
+
+
+def _without_environment(sdk: Sdk) -> Sdk:
+    """What the environment has for OpenAI's own servers, a gateway's secret perhaps, is not for this one."""
+    sdk.organization = sdk.project = None
+    sdk._custom_headers = {name: value for name, value in sdk._custom_headers.items() if name == TIMEOUT_HEADER}
+    return sdk
 
 
 def _root(base_url: str) -> str:

@@ -34,11 +34,20 @@ class Item:
     question: Question
 
     def key(self, model: str) -> str:
-        """The same for the same question about files of the same names to the same model, whatever is in them."""
+        """The same for the same question about the same files, by name and content, to the same model."""
         view = None if self.question.view is None else self.question.view.as_json()
-        settings = self.question.settings()
-        told = json.dumps([model, self.question.text, self.files, view, settings], sort_keys=True)
+        files = list(zip(self.files, map(_digest, self.question.images), strict=True))
+        told = json.dumps([model, self.question.text, files, view, self.question.settings()], sort_keys=True)
         return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _digest(image: object) -> str | None:
+    """SHA-256 of a file; None of one that cannot be read, which fails when it is asked about."""
+    try:
+        with Path(str(image)).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

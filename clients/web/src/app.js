@@ -15,6 +15,7 @@ import { LightBox } from "./light_box.js";
 import { look } from "./look.js";
 import { Preferences } from "./preferences.js";
 import "./server_banner.js";
+import { SentUploads } from "./sent_uploads.js";
 import { ServerState } from "./server_state.js";
 import "./start_over_dialog.js";
 import "./strip.js";
@@ -68,6 +69,8 @@ export class App extends LitElement {
     for (const part of [this.conversation, this.box, this.gauge]) {
       part.addEventListener("change", () => this.requestUpdate());
     }
+    this.uploads = new SentUploads(this.api);
+    for (const part of [this.conversation, this.box]) part.addEventListener("change", () => this.#keepUploads());
     this.server.addEventListener("change", this.#serverChanged);
   }
 
@@ -208,14 +211,17 @@ export class App extends LitElement {
 
   /** @param {CustomEvent<string>} event */
   async #ask({ detail: question }) {
-    const { going } = this;
+    const meant = this.going;
     this.isAsking = true;
     // A picture may still be on its way, or the window that was let go a moment ago.
-    await Promise.all(going.map((picture) => picture.settled()));
+    await Promise.all(meant.map((picture) => picture.settled()));
+    // A new conversation has begun meanwhile.
+    if (!this.isAsking) return;
     this.isAsking = false;
+    const going = meant.filter((picture) => this.box.pictures.includes(picture));
     // The question stays where it is, and why is said there.
     if (going.some(({ state }) => state !== "ready")) return;
-    this.#composer?.clear();
+    this.#composer?.clear(question);
     this.#show("conversation");
     await this.#answered(this.conversation.ask(question, going.map((picture) => picture.sent())));
   }
@@ -269,18 +275,16 @@ export class App extends LitElement {
   }
 
   #startOver() {
-    this.#forgetUploads();
+    this.isAsking = false;
     this.conversation.clear();
     this.box.clear();
     this.#composer?.clear();
   }
 
-  /** What was sent is deleted from the server, as soon as no question can need it. */
-  #forgetUploads() {
+  #keepUploads() {
     const sent = this.conversation.turns.flatMap(({ pictures }) => pictures);
-    const ids = sent.flatMap(({ part }) => ("file_id" in part.file ? [part.file.file_id] : []));
-    for (const id of new Set(ids)) void this.api.remove(id).catch(() => undefined);
-    for (const { thumbnail } of sent) URL.revokeObjectURL(thumbnail);
+    const held = this.box.pictures.flatMap(({ uploads }) => uploads);
+    this.uploads.keep(sent, held);
   }
 
   /**
@@ -289,7 +293,7 @@ export class App extends LitElement {
    */
   #left = (event) => {
     if (event.persisted) return;
-    this.#forgetUploads();
+    this.conversation.clear();
     this.box.clear();
   };
 

@@ -162,9 +162,12 @@ export class Composer extends LitElement {
     this.focus();
   }
 
-  /** Take the question away: it was asked. */
-  clear() {
-    this.question = "";
+  /**
+   * Take a question away: it was asked. What was written since stays.
+   * @param {string} question
+   */
+  clear(question = this.question) {
+    if (this.question.trim() === question.trim()) this.question = "";
   }
 
   focus() {

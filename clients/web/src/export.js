@@ -190,7 +190,8 @@ function quoted(text) {
 
 /** @param {string} text */
 function inert(text) {
-  return text.replaceAll("<", "&lt;").replaceAll("![", "!&#91;");
+  // Nor are there links, of which `javascript:` is one.
+  return text.replaceAll("<", "&lt;").replaceAll("![", "!&#91;").replaceAll("](", "&#93;(").replaceAll("]:", "&#93;:");
 }
 
 /** @param {readonly string[]} lines */

@@ -108,10 +108,9 @@ export class Picture extends EventTarget {
     return this.#look.region ?? null;
   }
 
-  /** @returns {string | null} of the slice that is looked at; null until it is uploaded, or where it cannot be */
-  get fileId() {
-    const source = this.#slice.source;
-    return source && "file_id" in source ? source.file_id : null;
+  /** @returns {string[]} ids of the slices that are uploaded */
+  get uploads() {
+    return this.slices.flatMap(({ source }) => (source && "file_id" in source ? [source.file_id] : []));
   }
 
   /** The same as long as the model would see the same. */
@@ -168,6 +167,9 @@ export class Picture extends EventTarget {
   /** Try again what failed. */
   retry() {
     this.#previews.clear();
+    this.state = "uploading";
+    this.error = null;
+    this.#changed();
     this.#settleSoon(0);
   }
 

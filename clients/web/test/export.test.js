@@ -131,9 +131,10 @@ describe("the Markdown of a conversation", () => {
   }
 
   it("keeps what was said inside its quotation, and loads and runs nothing", async () => {
-    const text = "# Heading\r\n\r\n```\n<script>alert(1)</script>\n![x](https://example.org/x.png)";
+    const links = "[x](javascript:alert(1)) [y]\n[y]: javascript:alert(1)";
+    const text = `# Heading\r\n\r\n\`\`\`\n<script>alert(1)</script>\n![x](https://example.org/x.png)\n${links}`;
     const written = asMarkdown(await record([{ ...turn({ text }), pictures: [], question: text }]));
-    assert.doesNotMatch(written, /<script|!\[/);
+    assert.doesNotMatch(written, /<script|!\[|\]\(|\]:/);
     assert.equal(written.match(/^# /gm).length, 1);
     assert.equal(written.match(/^> # Heading$/gm).length, 2);
   });

@@ -43,7 +43,7 @@ describe("a picture", () => {
   it("is uploaded once, and ready when the model's picture of it is there", async () => {
     const api = new FakeApi();
     const picture = await taken(api);
-    assert.deepEqual([picture.state, picture.fileId, api.uploads.length], ["ready", "file-1", 1]);
+    assert.deepEqual([picture.state, picture.uploads[0], api.uploads.length], ["ready", "file-1", 1]);
     assert.deepEqual(picture.part(), { type: "file", file: { file_id: "file-1" } });
     picture.setWindow({ center: 40, width: 80 });
     await picture.settled();
@@ -162,7 +162,7 @@ describe("trouble", () => {
     const gone = new ApiError({ code: "file_not_found", status: 404 });
     api.refuse = [gone];
     const picture = await taken(api);
-    assert.deepEqual([picture.state, picture.fileId, api.uploads.length], ["ready", "file-2", 2]);
+    assert.deepEqual([picture.state, picture.uploads[0], api.uploads.length], ["ready", "file-2", 2]);
     api.refuse = [gone, gone];
     picture.setPreset("lung");
     await picture.settled();

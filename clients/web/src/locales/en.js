@@ -35,7 +35,7 @@ export default {
   "app.tab_picture": "Image",
   "app.tab_conversation": "Conversation",
   "app.notice": "Research use only. Not a medical device. Verify every finding.",
-  "app.demo": "Demo: a toy model that knows drawn shapes and kinds of images, no anatomy and no disease.",
+  "app.demo": "Demo: a toy model. It knows no anatomy and no disease, and what it says of a patient means nothing.",
   "app.drop": "Drop images here",
   "app.skip": "Skip to the question",
 

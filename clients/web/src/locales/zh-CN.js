@@ -35,7 +35,7 @@ export default {
   "app.tab_picture": "图像",
   "app.tab_conversation": "对话",
   "app.notice": "仅供科研使用，非医疗器械。所有结果均须由医师核实。",
-  "app.demo": "演示模型：仅能识别简单图形和图像类型，不具备任何解剖或疾病知识。",
+  "app.demo": "演示模型：不具备任何解剖或疾病知识，其关于患者的回答没有任何意义。",
   "app.drop": "将图像拖放到此处",
   "app.skip": "跳到提问",
 
