@@ -220,4 +220,5 @@ def test_an_output_that_cannot_be_counted_is_vllm_s_and_so_are_all_after_it(capl
     scene = asyncio.run(play())
     assert [one for delta in scene.taken for one in delta.token_ids] == [11, 12, 13, 14]
     assert scene.seen == 3
-    assert caplog.messages == ["vLLM's output is not as it was: from now on vLLM alone counts it"]
+    told = [record.message for record in caplog.records if record.name == "huatuo_server.engine.continuations"]
+    assert told == ["vLLM's output is not as it was: from now on vLLM alone counts it"]

@@ -13,8 +13,8 @@ LIMIT_S = 20.0
 def pids(parent: int | None = None) -> list[int]:
     """Of the workers that `parent` (default: this process) has started and not reaped, in the order of their start."""
     tasks = Path(f"/proc/{parent or os.getpid()}/task").glob("*/children")
-    children = sorted({int(pid) for task in tasks for pid in task.read_text().split()})
-    return [pid for pid in children if "huatuo_server.images.worker" in _command(pid)]
+    children = {int(pid) for task in tasks for pid in task.read_text().split()}
+    return sorted((pid for pid in children if "huatuo_server.images.worker" in _command(pid)), key=_age)
 
 
 def signal_all(number: signal.Signals) -> None:
@@ -45,6 +45,11 @@ def limits(pid: int) -> dict[str, str]:
 def resident_bytes(pid: int) -> int:
     """Of memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _age(pid: int) -> tuple[int, int]:
+    """When it was started, in clock ticks since the boot; numbers of processes begin anew at 32,768."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]), pid
 
 
 def _over(pid: int) -> bool:
