@@ -139,6 +139,15 @@ def test_a_choice_that_never_ends_fails_the_answer() -> None:
             whole(pieces, replace(HEADING, n=2))
 
 
+def test_a_stream_of_a_choice_that_never_ends_ends_with_an_error() -> None:
+    """No [DONE], for which a client would take the half for the whole; and no usage."""
+    for pieces in ([TWO[0]], TWO[:-1]):
+        end = written(pieces, replace(HEADING, n=2))[-1]
+
+        assert json.loads(end.removeprefix(b"data: "))["error"]["code"] == "engine_error"
+        assert b"[DONE]" not in end
+
+
 LOGPROBS = (
     TokenLogprob.of(3947, -0.25, ((3947, -0.25), (4096, -1.5))),
     TokenLogprob.of(2, -math.inf, ((1, -2.0), (5, math.nan))),

@@ -182,6 +182,7 @@ def test_a_full_context_offers_to_drop_the_oldest(tmp_path: Path, twin: Twin, vi
     expect(page.drop_oldest).to_be_visible()
     page.see("context-full")
     page.drop_oldest.click()
+    expect(page.question_box).to_be_focused()
     page.ask("And this?")
     page.finished()
 

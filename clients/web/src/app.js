@@ -1,12 +1,13 @@
 /** The page: pictures on one side, the conversation about them on the other. Everything meets here. */
 import { LitElement, html, nothing } from "lit";
-import { Api, ApiError } from "./api.js";
+import { Api } from "./api.js";
 import { appStyle } from "./app_style.js";
 import "./composer.js";
 import { maxImages } from "./context.js";
 import "./context_meter.js";
 import { Conversation } from "./conversation.js";
 import "./conversation_view.js";
+import { Draft } from "./draft.js";
 import { DropZone } from "./drop_zone.js";
 import { asJson, asMarkdown, fileName, recordOf, save } from "./export.js";
 import { Gauge } from "./gauge.js";
@@ -16,6 +17,7 @@ import { look } from "./look.js";
 import { Preferences } from "./preferences.js";
 import "./server_banner.js";
 import { SentUploads } from "./sent_uploads.js";
+import { needsKey, ServedModel } from "./served_model.js";
 import { ServerState } from "./server_state.js";
 import "./start_over_dialog.js";
 import "./strip.js";
@@ -29,9 +31,6 @@ import { language, setLanguage, t, Words } from "./words.js";
 /** @typedef {import("./preferences.js").Theme} Theme */
 /** @typedef {import("./words.js").Language} Language */
 
-/** What another key may mend. */
-const NEEDS_KEY = new Set(["invalid_api_key", "insufficient_scope"]);
-
 /** What tells that the server is not as it was when it was last asked. */
 const AILING = new Set(["unreachable", "cut", "draining", "not_ready", "engine_dead", "engine_hung"]);
 
@@ -40,7 +39,8 @@ export class App extends LitElement {
   static properties = {
     model: { state: true },
     needsKey: { state: true },
-    isAsking: { state: true },
+    draft: { state: true },
+    note: { state: true },
     pane: { state: true },
     theme: { state: true },
   };
@@ -55,10 +55,14 @@ export class App extends LitElement {
     this.box = new LightBox();
     this.gauge = new Gauge(this.api);
     this.server = new ServerState(this.api);
+    this.served = new ServedModel(this.api);
     /** @type {Model | null} */
     this.model = null;
     this.needsKey = false;
-    this.isAsking = false;
+    /** @type {Draft | null} a question whose pictures are waited for */
+    this.draft = null;
+    /** @type {"" | "chat.changed" | "chat.trouble"} what became of the last question */
+    this.note = "";
     /** @type {"picture" | "conversation"} the one that a phone shows */
     this.pane = "conversation";
     this.theme = this.preferences.theme;
@@ -72,11 +76,14 @@ export class App extends LitElement {
     this.uploads = new SentUploads(this.api);
     for (const part of [this.conversation, this.box]) part.addEventListener("change", () => this.#keepUploads());
     this.server.addEventListener("change", this.#serverChanged);
+    this.served.addEventListener("change", this.#modelTold);
   }
 
   connectedCallback() {
     super.connectedCallback();
     addEventListener("pagehide", this.#left);
+    // Before the films, whose keys may be pressed anywhere.
+    addEventListener("keydown", this.#pressed, true);
     for (const name of ["online", "offline"]) addEventListener(name, () => void this.server.watch());
     void this.server.watch();
   }
@@ -107,6 +114,7 @@ export class App extends LitElement {
           <huatuo-conversation
             .conversation=${this.conversation}
             .most=${this.box.most}
+            .busy=${this.#isBusy}
             @example=${this.#suggest}
           ></huatuo-conversation>
         </section>
@@ -165,6 +173,7 @@ export class App extends LitElement {
         @add=${this.#added}
         @choose=${this.#chosen}
         @remove=${this.#removed}
+        @reading=${(/** @type {CustomEvent<boolean>} */ { detail: isReading }) => this.box.read(isReading)}
       ></huatuo-strip>
     `;
   }
@@ -174,15 +183,17 @@ export class App extends LitElement {
       <huatuo-context-meter
         .context=${this.gauge.context}
         .numToDrop=${this.gauge.numToDrop}
+        .busy=${this.#isBusy}
         @drop=${this.#dropOldest}
       ></huatuo-context-meter>
       <huatuo-composer
         .pictures=${this.going}
         .numLeftOut=${this.box.numLeftOut(this.conversation)}
-        .busy=${this.conversation.busy}
+        .busy=${this.#isBusy}
         .blocked=${this.#blocked()}
+        .note=${this.note && t(this.note)}
         @ask=${this.#ask}
-        @stop=${() => this.conversation.stop()}
+        @stop=${this.#stop}
         @leave-out=${this.#leaveOut}
         @take-along=${() => this.box.takeAlong()}
       ></huatuo-composer>
@@ -204,38 +215,70 @@ export class App extends LitElement {
   #blocked() {
     if (this.needsKey) return t("chat.blocked_key");
     if (!this.model) return t("chat.blocked_model");
+    if (this.box.isReading) return t("chat.blocked_reading");
     if (this.going.some(({ state }) => state === "failed")) return t("chat.blocked_failed");
-    if (this.isAsking) return t("chat.blocked_uploading");
+    if (this.draft) return t("chat.blocked_uploading");
     return this.gauge.context?.state === "full" ? t("chat.blocked_full") : "";
+  }
+
+  /** Whether an answer is on its way, or a question that waits for its pictures. */
+  get #isBusy() {
+    return this.conversation.busy || this.draft !== null;
   }
 
   /** @param {CustomEvent<string>} event */
   async #ask({ detail: question }) {
-    const meant = this.going;
-    this.isAsking = true;
+    const draft = new Draft(question, this.box.going(this.conversation));
+    this.draft = draft;
+    this.note = "";
     // A picture may still be on its way, or the window that was let go a moment ago.
-    await Promise.all(meant.map((picture) => picture.settled()));
-    // A new conversation has begun meanwhile.
-    if (!this.isAsking) return;
-    this.isAsking = false;
-    const going = meant.filter((picture) => this.box.pictures.includes(picture));
+    await draft.settled();
+    // It was stopped, or a new conversation has begun.
+    if (this.draft !== draft) return;
+    this.draft = null;
+    const pictures = draft.pictures(this.box.pictures, this.box.going(this.conversation));
     // The question stays where it is, and why is said there.
-    if (going.some(({ state }) => state !== "ready")) return;
+    if (pictures === "failed") return;
+    if (pictures === "changed") {
+      this.note = "chat.changed";
+      return;
+    }
     this.#composer?.clear(question);
     this.#show("conversation");
-    await this.#answered(this.conversation.ask(question, going.map((picture) => picture.sent())));
+    await this.#answered(this.conversation.ask(question, pictures));
   }
+
+  #stop() {
+    this.draft = null;
+    this.conversation.stop();
+  }
+
+  /**
+   * Wherever the focus is, Escape stops first what is on its way; but it closes a dialog.
+   * @param {KeyboardEvent} event
+   */
+  #pressed = (event) => {
+    if (event.key !== "Escape" || event.isComposing || !this.#isBusy) return;
+    if (event.composedPath().some((one) => one instanceof HTMLDialogElement)) return;
+    event.preventDefault();
+    this.#stop();
+  };
 
   /** @param {CustomEvent<{action: "retry" | "regenerate" | "edit", turn: Turn, question: string}>} event */
   async #act({ detail: { action, turn, question } }) {
+    this.note = "";
+    // The button that was pressed goes.
+    this.#composer?.hold();
     this.#show("conversation");
     await this.#answered(action === "edit" ? this.conversation.edit(turn, question) : this.conversation[action](turn));
   }
 
-  /** @param {Promise<void>} answer */
+  /** @param {Promise<import("./api.js").ApiError | null>} answer */
   async #answered(answer) {
-    await answer;
-    const error = this.conversation.turns.at(-1)?.answer.error;
+    const error = await answer;
+    const earlier = this.conversation.turns.slice(0, -1);
+    // It stands at an earlier answer, which may be out of sight.
+    if (error && earlier.some(({ answer: { trouble } }) => trouble?.error === error)) this.note = "chat.trouble";
     if (error?.code === "invalid_api_key") this.#refuseKey();
     if (error && AILING.has(error.code)) void this.server.watch();
   }
@@ -268,6 +311,7 @@ export class App extends LitElement {
 
   /** Their pictures do not come back by themselves: they would take the room again. */
   #dropOldest() {
+    this.#composer?.hold();
     for (const turn of this.conversation.standing.slice(0, this.gauge.numToDrop)) {
       for (const { key } of turn.pictures) this.box.leaveOut(key);
       this.conversation.drop(turn);
@@ -275,14 +319,16 @@ export class App extends LitElement {
   }
 
   #startOver() {
-    this.isAsking = false;
+    this.draft = null;
+    this.note = "";
     this.conversation.clear();
     this.box.clear();
     this.#composer?.clear();
+    this.#composer?.hold();
   }
 
   #keepUploads() {
-    const sent = this.conversation.turns.flatMap(({ pictures }) => pictures);
+    const sent = this.conversation.kept.flatMap(({ pictures }) => pictures);
     const held = this.box.pictures.flatMap(({ uploads }) => uploads);
     this.uploads.keep(sent, held);
   }
@@ -318,23 +364,22 @@ export class App extends LitElement {
 
   #serverChanged = () => {
     this.requestUpdate();
-    if (this.server.status !== "ok") return;
-    void this.#meetModel();
+    if (this.server.status !== "ok") {
+      this.served.stop();
+      return;
+    }
+    // It may be another one after a restart.
+    void this.served.ask();
     this.#retryPictures();
   };
 
-  /** Learn what is served; it may be another one after a restart. */
-  async #meetModel() {
-    try {
-      const [model] = await this.api.models();
-      this.model = model;
-      this.needsKey = false;
-      this.box.most = maxImages(model);
-    } catch (error) {
-      if (error instanceof ApiError && error.code === "invalid_api_key") this.#refuseKey();
-      else void this.server.watch();
-    }
-  }
+  #modelTold = () => {
+    const { model } = this.served;
+    this.model = model;
+    this.needsKey = false;
+    if (model) this.box.most = maxImages(model);
+    if (this.served.needsKey) this.#refuseKey();
+  };
 
   #refuseKey() {
     this.needsKey = true;
@@ -350,12 +395,13 @@ export class App extends LitElement {
     this.api.key = key;
     this.preferences.key = key;
     this.requestUpdate();
-    await this.#meetModel();
+    await this.served.ask();
     if (this.needsKey) return;
     this.#retryPictures();
-    const last = this.conversation.turns.at(-1);
-    if (last?.answer.error && NEEDS_KEY.has(last.answer.error.code)) {
-      await this.#answered(this.conversation.retry(last));
+    const refused = this.conversation.turns.findLast(({ answer }) => needsKey(answer.trouble?.error ?? answer.error));
+    const isLast = refused === this.conversation.turns.at(-1);
+    if (refused && (isLast || refused.answer.trouble) && !this.#isBusy) {
+      await this.#answered(this.conversation.retry(refused));
     }
   }
 

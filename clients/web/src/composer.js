@@ -64,6 +64,11 @@ const composerStyle = css`
     color: var(--danger);
   }
 
+  li .warned {
+    display: inline-flex;
+    color: var(--warn);
+  }
+
   li button {
     padding: 0.2rem 0.4rem;
     color: var(--muted);
@@ -129,7 +134,8 @@ const composerStyle = css`
 
 /**
  * `pictures`: those that go along. `numLeftOut`: others that stay. `busy`: an answer is on its way. `blocked`: why
- * nothing can be asked now, or empty. Fires "ask" with the question, "stop", "leave-out" with a picture, "take-along".
+ * nothing can be asked now, or empty. `note`: what became of the last question, or empty. Fires "ask" with the
+ * question, "stop", "leave-out" with a picture, "take-along".
  */
 export class Composer extends LitElement {
   static properties = {
@@ -137,6 +143,7 @@ export class Composer extends LitElement {
     numLeftOut: { type: Number },
     busy: { type: Boolean },
     blocked: { type: String },
+    note: { type: String },
     question: { state: true },
   };
 
@@ -149,6 +156,7 @@ export class Composer extends LitElement {
     this.numLeftOut = 0;
     this.busy = false;
     this.blocked = "";
+    this.note = "";
     this.question = "";
     this.words = new Words(this);
   }
@@ -168,6 +176,12 @@ export class Composer extends LitElement {
    */
   clear(question = this.question) {
     if (this.question.trim() === question.trim()) this.question = "";
+  }
+
+  /** Take the keys: a button that was pressed may go, and keys that nobody has are the films'. */
+  hold() {
+    // A phone has no keys, and would bring up its own.
+    if (!matchMedia("(pointer: coarse)").matches) this.focus();
   }
 
   focus() {
@@ -190,6 +204,7 @@ export class Composer extends LitElement {
           ></textarea>
           ${this.busy ? this.#stopButton() : this.#askButton()}
         </div>
+        <div role="status">${this.note === "" ? nothing : html`<p class="hint blocked">${this.note}</p>`}</div>
         <p id="hint" class=${this.blocked === "" ? "hint" : "hint blocked"}>${this.blocked || t("chat.hint")}</p>
       </div>
     `;
@@ -205,10 +220,12 @@ export class Composer extends LitElement {
 
   /** @param {Picture} picture */
   #chip(picture) {
-    const { label, thumbnail, state } = picture;
+    const { label, thumbnail, state, provenance } = picture;
+    const count = provenance?.warnings.length ?? 0;
     const shown = thumbnail && state === "ready" ? html`<img src=${thumbnail} alt="" />` : icon("picture");
     return html`<li class=${state}>
       ${shown}<span>${label}${state === "ready" ? nothing : html` · ${t(`chat.picture_${state}`)}`}</span>
+      ${count > 0 ? warned(t("viewer.num_warnings", { count })) : nothing}
       <button aria-label=${t("chat.leave_out", { name: label })} @click=${() => this.#tell("leave-out", picture)}>
         ${icon("remove")}
       </button>
@@ -242,7 +259,6 @@ export class Composer extends LitElement {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    if (event.key === "Escape" && this.busy) this.#tell("stop");
     if (!isEnter(event)) return;
     event.preventDefault();
     this.#ask();
@@ -259,8 +275,14 @@ export class Composer extends LitElement {
    * @param {unknown} detail
    */
   #tell(name, detail = null) {
+    this.hold();
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+/** @param {string} words */
+function warned(words) {
+  return html`<span class="warned" role="img" aria-label=${words} title=${words}>${icon("warning")}</span>`;
 }
 
 customElements.define("huatuo-composer", Composer);

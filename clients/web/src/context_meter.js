@@ -6,9 +6,12 @@ import { t, Words } from "./words.js";
 
 /** @typedef {import("./context.js").Context} Context */
 
-/** `context`; `numToDrop`: the oldest turns that would have to go for the next question. Fires "drop". */
+/**
+ * `context`; `numToDrop`: the oldest turns that would have to go for the next question; `busy`: not
+ * now. Fires "drop".
+ */
 export class ContextMeter extends LitElement {
-  static properties = { context: { attribute: false }, numToDrop: { type: Number } };
+  static properties = { context: { attribute: false }, numToDrop: { type: Number }, busy: { type: Boolean } };
 
   static styles = [
     look,
@@ -94,6 +97,7 @@ export class ContextMeter extends LitElement {
     /** @type {Context | null} */
     this.context = null;
     this.numToDrop = 0;
+    this.busy = false;
     this.words = new Words(this);
   }
 
@@ -121,7 +125,7 @@ export class ContextMeter extends LitElement {
   /** @param {Context} context */
   #notice({ state, numImages, maxImages }) {
     if (state === "room") return nothing;
-    const drop = html`<button class="outlined" @click=${this.#drop}>
+    const drop = html`<button class="outlined" ?disabled=${this.busy} @click=${this.#drop}>
       ${t("chat.drop", { count: this.numToDrop })}
     </button>`;
     return html`<div class="notice">

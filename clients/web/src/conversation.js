@@ -17,7 +17,10 @@ import { ApiError } from "./api.js";
  * @property {number | null} ttftMs from asking to the first text, as the reader saw it
  * @property {import("./api.js").Usage | null} usage
  * @property {readonly Provenance[]} images what was done to each of the turn's own pictures, as the server says it
+ * @property {Trouble | null} trouble why another answer, which was to take this one's place, did not come
  */
+
+/** @typedef {{question: string, error: ApiError}} Trouble */
 
 /**
  * A question with its pictures, and the answer.
@@ -27,6 +30,13 @@ import { ApiError } from "./api.js";
  * @property {readonly Sent[]} pictures
  * @property {Answer} answer
  */
+
+/**
+ * What a new answer is to take the place of. It stays until the first words are there, as they may never be.
+ * @typedef {{turns: Turn[], turn: Turn, answer: Answer}} Held
+ */
+
+/** @typedef {{turn: Turn, held: Held | null, controller: AbortController}} Run */
 
 /**
  * What of a turn is sent.
@@ -41,7 +51,15 @@ import { ApiError } from "./api.js";
  */
 
 /** @type {Answer} */
-const WAITING = Object.freeze({ text: "", state: "waiting", error: null, ttftMs: null, usage: null, images: [] });
+const WAITING = Object.freeze({
+  text: "",
+  state: "waiting",
+  error: null,
+  ttftMs: null,
+  usage: null,
+  images: [],
+  trouble: null,
+});
 
 /** Tells of each change by the event "change". */
 export class Conversation extends EventTarget {
@@ -52,7 +70,7 @@ export class Conversation extends EventTarget {
   #chat;
   /** @type {Turn[]} */
   #turns = [];
-  /** @type {AbortController | null} */
+  /** @type {Run | null} */
   #running = null;
   #numAsked = 0;
 
@@ -65,6 +83,11 @@ export class Conversation extends EventTarget {
   /** @returns {readonly Turn[]} the oldest first */
   get turns() {
     return this.#turns;
+  }
+
+  /** @returns {readonly Turn[]} those, and what may yet come back */
+  get kept() {
+    return [...new Set([...this.#turns, ...(this.#running?.held?.turns ?? [])])];
   }
 
   /** @returns {readonly Turn[]} those that later questions build on */
@@ -81,36 +104,43 @@ export class Conversation extends EventTarget {
    * Ask, and resolve when the answer has ended, however it did: its state says how.
    * @param {string} question
    * @param {readonly Sent[]} pictures those that go along for the first time
+   * @returns {Promise<ApiError | null>} why it failed, if it did
    */
   async ask(question, pictures) {
-    this.#numAsked += 1;
-    const turn = { id: `turn-${this.#numAsked}`, question, pictures: Object.freeze([...pictures]), answer: WAITING };
+    this.#interrupt();
+    const turn = this.#newTurn(question, pictures);
     this.#turns = [...this.#turns, turn];
-    await this.#answer(turn);
+    return this.#answer(turn, null);
   }
 
   /** End the answer that is on its way. What was said of it stays. */
   stop() {
-    this.#running?.abort();
+    this.#running?.controller.abort();
   }
 
   /**
-   * Ask a turn's question again. Turns after it go: they answered to what is no longer there.
+   * Ask a turn's question again. Turns after it go: they answered to what is no longer there. Where no answer comes,
+   * all is as it was.
    * @param {Turn} turn
    */
   async regenerate(turn) {
+    this.#interrupt();
+    const held = this.#held(turn);
     this.#turns = [...this.#before(turn), turn];
-    await this.#answer(turn);
+    return this.#answer(turn, held);
   }
 
   /**
-   * Ask another question in a turn's place, with its pictures. Turns after it go.
+   * Ask another question in a turn's place, with its pictures. Turns after it go, once an answer comes.
    * @param {Turn} turn
    * @param {string} question
    */
   async edit(turn, question) {
-    this.#turns = this.#before(turn);
-    await this.ask(question, turn.pictures);
+    this.#interrupt();
+    const held = this.#held(turn);
+    const other = this.#newTurn(question, turn.pictures);
+    this.#turns = [...this.#before(turn), other];
+    return this.#answer(other, held);
   }
 
   /**
@@ -118,22 +148,23 @@ export class Conversation extends EventTarget {
    * @param {Turn} turn
    */
   async retry(turn) {
-    await this.regenerate(turn);
+    const question = turn.answer.trouble?.question ?? turn.question;
+    return question === turn.question ? this.regenerate(turn) : this.edit(turn, question);
   }
 
   /**
-   * Take a turn out of the conversation, and its pictures with it. Not one whose answer is on its way.
+   * Take a turn out of the conversation, and its pictures with it. Not while an answer is on its way.
    * @param {Turn} turn
    */
   drop(turn) {
-    if (isOnItsWay(turn.answer)) return;
+    if (this.busy) return;
     this.#turns = this.#turns.filter((other) => other !== turn);
     this.#changed();
   }
 
   /** Forget everything. */
   clear() {
-    this.#running?.abort();
+    this.#running?.controller.abort();
     this.#running = null;
     this.#turns = [];
     this.#changed();
@@ -154,8 +185,8 @@ export class Conversation extends EventTarget {
    * @param {string} key
    */
   hasSent(key) {
-    const kept = this.#turns.filter((turn) => stands(turn) || isOnItsWay(turn.answer));
-    return kept.some((turn) => turn.pictures.some((picture) => picture.key === key));
+    const had = this.kept.filter((turn) => stands(turn) || isOnItsWay(turn.answer));
+    return had.some((turn) => turn.pictures.some((picture) => picture.key === key));
   }
 
   /** @param {Turn} turn */
@@ -170,51 +201,111 @@ export class Conversation extends EventTarget {
     return { model: this.model, messages, stream: true, stream_options: { include_usage: true } };
   }
 
-  /** @param {Turn} turn */
-  async #answer(turn) {
-    this.#running?.abort();
-    const running = new AbortController();
+  /**
+   * @param {string} question
+   * @param {readonly Sent[]} pictures
+   * @returns {Turn}
+   */
+  #newTurn(question, pictures) {
+    this.#numAsked += 1;
+    return { id: `turn-${this.#numAsked}`, question, pictures: Object.freeze([...pictures]), answer: WAITING };
+  }
+
+  /**
+   * @param {Turn} turn
+   * @returns {Held | null} null where nothing is lost with it
+   */
+  #held(turn) {
+    const isLost = turn.answer.state === "failed" && turn === this.#turns.at(-1);
+    return isLost ? null : { turns: this.#turns, turn, answer: turn.answer };
+  }
+
+  /** Another question takes the place of the answer that is on its way. */
+  #interrupt() {
+    if (!this.#running) return;
+    this.#running.controller.abort();
+    this.#end(this.#running, { state: "stopped" });
+  }
+
+  /**
+   * @param {Turn} turn
+   * @param {Held | null} held
+   * @returns {Promise<ApiError | null>}
+   */
+  async #answer(turn, held) {
+    const running = { turn, held, controller: new AbortController() };
     this.#running = running;
-    this.#write(running, turn, WAITING);
+    this.#write(running, WAITING);
+    const end = await this.#ending(running);
+    this.#end(running, end);
+    return end.error ?? null;
+  }
+
+  /**
+   * @param {Run} running
+   * @returns {Promise<Partial<Answer>>}
+   */
+  async #ending(running) {
+    const { signal } = running.controller;
     try {
-      const end = await this.#stream(running, turn);
-      this.#write(running, turn, { state: running.signal.aborted ? "stopped" : end });
+      const state = await this.#stream(running);
+      return { state: signal.aborted ? "stopped" : state };
     } catch (error) {
-      this.#write(running, turn, running.signal.aborted ? { state: "stopped" } : failed(error));
-    }
-    if (this.#running === running) {
-      this.#running = null;
-      this.#changed();
+      return signal.aborted ? { state: "stopped" } : failed(error);
     }
   }
 
   /**
-   * @param {AbortController} running
-   * @param {Turn} turn
+   * @param {Run} running
    * @returns {Promise<"done" | "length">}
    */
-  async #stream(running, turn) {
+  async #stream(running) {
+    const { turn, controller } = running;
     const began = performance.now();
-    /** @type {"done" | "length"} */
-    let end = "done";
-    for await (const chunk of this.#chat.chat(this.#body(turn), running.signal)) {
-      if (running.signal.aborted) break;
-      this.#write(running, turn, taken(turn, chunk, performance.now() - began));
-      if (chunk.choices?.[0]?.finish_reason === "length") end = "length";
+    let reason = null;
+    for await (const chunk of this.#chat.chat(this.#body(turn), controller.signal)) {
+      if (controller.signal.aborted) break;
+      this.#write(running, taken(turn, chunk, performance.now() - began));
+      reason = chunk.choices?.[0]?.finish_reason ?? reason;
     }
-    return end;
+    // What ends without a reason is not known to be whole.
+    if (reason === null) throw new ApiError({ code: "cut", status: 200 });
+    return reason === "length" ? "length" : "done";
   }
 
   /**
-   * Write to a turn's answer; only who runs now may.
-   * @param {AbortController} running
-   * @param {Turn} turn
+   * Write to the answer; only who runs now may.
+   * @param {Run} running
    * @param {Partial<Answer>} changes
    */
-  #write(running, turn, changes) {
+  #write(running, changes) {
     if (this.#running !== running) return;
+    const { turn } = running;
     turn.answer = { ...turn.answer, ...changes };
+    if (turn.answer.state !== "waiting") running.held = null;
     this.#changed();
+  }
+
+  /**
+   * @param {Run} running
+   * @param {Partial<Answer>} end
+   */
+  #end(running, end) {
+    if (this.#running !== running) return;
+    if (running.held && end.state !== "done" && end.state !== "length") this.#putBack(running, running.held, end);
+    else this.#write(running, end);
+    this.#running = null;
+    this.#changed();
+  }
+
+  /**
+   * @param {Run} running
+   * @param {Held} held
+   * @param {Partial<Answer>} end
+   */
+  #putBack(running, { turns, turn, answer }, { error }) {
+    this.#turns = turns;
+    turn.answer = { ...answer, trouble: error ? { question: running.turn.question, error } : null };
   }
 
   #changed() {

@@ -114,11 +114,17 @@ const viewStyle = css`
 `;
 
 /**
- * `conversation`; `most`: how many images it may hold. Fires "example" with a question; its messages' events pass
- * through.
+ * `conversation`; `most`: how many images it may hold; `busy`: nothing can be asked now. Fires "example" with a
+ * question; its messages' events pass through.
  */
 export class ConversationView extends LitElement {
-  static properties = { conversation: { attribute: false }, most: { type: Number }, readsAlong: { state: true } };
+  static properties = {
+    conversation: { attribute: false },
+    most: { type: Number },
+    busy: { type: Boolean },
+    readsAlong: { state: true },
+  };
+
   static styles = [look, viewStyle];
 
   constructor() {
@@ -126,6 +132,7 @@ export class ConversationView extends LitElement {
     /** @type {Conversation | null} */
     this.conversation = null;
     this.most = 6;
+    this.busy = false;
     this.readsAlong = true;
     this.words = new Words(this);
     this.changed = () => this.requestUpdate();
@@ -171,7 +178,7 @@ export class ConversationView extends LitElement {
         .answer=${turn.answer}
         .number=${place + 1}
         .isLast=${turn === last}
-        .busy=${this.conversation?.busy ?? false}
+        .busy=${this.busy}
       ></huatuo-message>`,
     );
   }
@@ -209,6 +216,7 @@ export class ConversationView extends LitElement {
     if (isOnItsWay(turn.answer)) return t("chat.answering");
     const ending = { done: "", length: t("chat.cut_length"), stopped: t("chat.stopped"), failed: t("chat.failed") };
     const state = /** @type {keyof typeof ending} */ (turn.answer.state);
+    if (turn.answer.trouble) return t("chat.trouble");
     return `${turn.answer.text} ${ending[state]}`;
   }
 

@@ -85,6 +85,15 @@ export function asMarkdown(record) {
 }
 
 /**
+ * An answer to take elsewhere: as it was said, and where it is not whole, that it is not.
+ * @param {Answer} answer
+ */
+export function asText(answer) {
+  const note = noteOn(recordedAnswer(answer));
+  return note === null ? answer.text : `${answer.text}\n\n${note}`;
+}
+
+/**
  * The name of an exported file, by its time and nothing else.
  * @param {ConversationRecord} record
  * @param {"md" | "json"} ending

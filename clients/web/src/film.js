@@ -25,6 +25,8 @@ export class Film extends EventTarget {
     this.window = null;
     /** @type {"page" | "server" | null} who made what is shown; null until it can be windowed too */
     this.painter = null;
+    /** @type {number | null} the frame that is on the canvas */
+    this.frame = null;
     /** @type {unknown} */
     this.failure = null;
   }
@@ -34,6 +36,8 @@ export class Film extends EventTarget {
   /** @type {Picture | null} */
   #picture = null;
   #side = PREVIEW_SIDE;
+  /** Of `preview`. */
+  #previewed = 1;
   #wanted = "";
   #isLoading = false;
   /** @type {Window | null} */
@@ -66,6 +70,11 @@ export class Film extends EventTarget {
     if (enough <= this.#side) return;
     this.#side = enough;
     this.#load();
+  }
+
+  /** Whether what is on the canvas is the picture's present frame, and not one that it still waits to replace. */
+  get isPresent() {
+    return this.provenance !== null && this.frame === this.#picture?.frame;
   }
 
   /** The window that a change begins with. */
@@ -109,6 +118,7 @@ export class Film extends EventTarget {
     this.provenance = null;
     this.window = null;
     this.painter = null;
+    this.frame = null;
     this.failure = null;
     this.#wanted = "";
     this.#dragged = null;
@@ -141,9 +151,11 @@ export class Film extends EventTarget {
     const isFirst = this.preview === null;
     try {
       if (isFirst) await this.#fetchRender(picture, isCurrent);
+      const { frame } = picture;
       const preview = await picture.preview();
       if (picture !== this.#picture) return;
       this.preview = preview;
+      this.#previewed = picture.isSeries ? frame : preview.provenance.frame;
       if (isFirst) return this.#firstIsDone();
       this.#paintBefore();
       if (isCurrent()) await this.#fetchRender(picture, isCurrent);
@@ -162,9 +174,10 @@ export class Film extends EventTarget {
    * @param {() => boolean} isCurrent
    */
   async #fetchRender(picture, isCurrent) {
+    const { frame } = picture;
     const { blob, provenance } = await picture.rendered(this.#side);
     const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
-    if (isCurrent() && !this.#dragged) this.#draw(bitmap, provenance);
+    if (isCurrent() && !this.#dragged) this.#draw(bitmap, provenance, picture.isSeries ? frame : provenance.frame);
     bitmap.close();
   }
 
@@ -194,6 +207,7 @@ export class Film extends EventTarget {
     this.#resize(image);
     this.#context.putImageData(image, 0, 0);
     this.window = window;
+    this.frame = this.#previewed;
     this.painter = "page";
     this.#changed();
   }
@@ -201,11 +215,13 @@ export class Film extends EventTarget {
   /**
    * @param {ImageBitmap} bitmap
    * @param {Provenance} provenance
+   * @param {number} frame
    */
-  #draw(bitmap, provenance) {
+  #draw(bitmap, provenance, frame) {
     this.#resize(bitmap);
     this.#context.drawImage(bitmap, 0, 0);
     this.provenance = provenance;
+    this.frame = frame;
     this.window = provenance.window;
     this.#isOfPercentiles = provenance.window?.source === "percentiles";
     this.painter = this.preview && "server";

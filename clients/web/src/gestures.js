@@ -41,6 +41,11 @@ export class Gestures {
   /** @type {Tool | null} */
   #dragging = null;
 
+  /** End the drag that is under way, as not done: what it began with is gone. */
+  cancel() {
+    this.#end(false);
+  }
+
   /** @param {PointerEvent} event */
   #down(event) {
     this.#element.setPointerCapture(event.pointerId);

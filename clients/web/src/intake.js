@@ -6,7 +6,7 @@ import { grouped, isDicom } from "./series.js";
 /** @typedef {import("./series.js").Given} Given */
 
 /** A study's folder holds some thousand files; a whole disk, dropped by mistake, is not read to its end. */
-const MOST_FILES = 5000;
+export const MOST_FILES = 5000;
 
 const PICTURE_NAMES = /\.(png|jpe?g|webp|bmp|tiff?|gif)$/i;
 
@@ -23,7 +23,7 @@ export function chosen(files) {
 }
 
 /**
- * Of a drop or a paste; folders are gone through.
+ * Of a drop or a paste; folders are gone through, until there is one file more than is read.
  * @param {DataTransfer} transfer
  * @returns {Promise<Given[]>}
  */
@@ -41,18 +41,20 @@ export async function dropped(transfer) {
 }
 
 /**
- * At most `room` pictures, in the order in which they came; a series is one.
+ * At most `room` pictures, in the order in which they came; a series is one. No more than MOST_FILES are read.
  * @param {readonly Given[]} givens
  * @param {Api} api
  * @param {number} room
- * @returns {Promise<{pictures: Picture[], numLeft: number}>} numLeft: pictures for which there was no room
+ * @returns {Promise<{pictures: Picture[], numLeft: number, isCut: boolean}>} numLeft: pictures for which there was no
+ *   room; isCut: there were more files
  */
 export async function pictures(givens, api, room) {
-  const groups = await grouped(await likely(givens));
+  const groups = await grouped(await likely(givens.slice(0, MOST_FILES)));
   const taken = groups.slice(0, Math.max(0, room));
   return {
     pictures: taken.map((group) => new Picture(api, group.map(({ file }) => file), nameOf(group))),
     numLeft: groups.length - taken.length,
+    isCut: givens.length > MOST_FILES,
   };
 }
 
@@ -88,7 +90,7 @@ function nameOf([{ file, path }, ...others]) {
  * @param {Given[]} givens
  */
 async function walk(entry, givens) {
-  if (givens.length >= MOST_FILES) return;
+  if (givens.length > MOST_FILES) return;
   if (isFolder(entry)) {
     for (const inner of await entriesOf(entry)) await walk(inner, givens);
     return;

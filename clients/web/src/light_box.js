@@ -9,6 +9,8 @@ export class LightBox extends EventTarget {
   most = 6;
   /** @type {Picture | null} the one that is looked at */
   current = null;
+  /** Whether files that were given are still being read: their pictures are to come. */
+  isReading = false;
 
   /** @type {Picture[]} */
   #pictures = [];
@@ -33,6 +35,12 @@ export class LightBox extends EventTarget {
     for (const picture of pictures) picture.addEventListener("change", this.changed);
     this.#pictures = [...this.#pictures, ...pictures];
     this.current = pictures[0] ?? this.current;
+    this.changed();
+  }
+
+  /** @param {boolean} isReading */
+  read(isReading) {
+    this.isReading = isReading;
     this.changed();
   }
 

@@ -3,6 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { copy } from "./clipboard.js";
 import { isOnItsWay } from "./conversation.js";
 import { errorWords } from "./error_words.js";
+import { asText } from "./export.js";
 import { icon } from "./icon.js";
 import { look } from "./look.js";
 import { rendered } from "./markdown.js";
@@ -53,6 +54,7 @@ export class Message extends LitElement {
         <div class="question">${this.editing ? this.#editor(this.turn) : this.#question(this.turn)}</div>
         <div class="answer" aria-busy=${waits ? "true" : "false"}>
           <h3>${t("chat.answer")}</h3>
+          ${this.#trouble(this.turn, this.answer)}
           ${this.answer.text === "" ? nothing : html`<div class="text" .innerHTML=${rendered(this.answer.text)}></div>`}
           ${this.#ending(this.answer)} ${waits ? nothing : this.#footer(this.answer)}
         </div>
@@ -75,6 +77,7 @@ export class Message extends LitElement {
     return html`<huatuo-question-editor
       .question=${turn.question}
       .dropsLater=${!this.isLast}
+      .busy=${this.busy}
       @save=${this.#saved}
       @cancel=${this.#closeEditor}
     ></huatuo-question-editor>`;
@@ -104,22 +107,46 @@ export class Message extends LitElement {
   /** @param {Answer} answer */
   #failure(answer) {
     if (answer.error === null) return nothing;
-    const words = errorWords(answer.error);
     const broken = answer.text === "" ? nothing : html`<p>${t("chat.broken_off")}</p>`;
+    return this.#failed(answer.error, broken, this.isLast);
+  }
+
+  /**
+   * That an answer which was to take this one's place did not come.
+   * @param {Turn} turn
+   * @param {Answer} answer
+   */
+  #trouble({ question }, { trouble }) {
+    if (trouble === null) return nothing;
+    const other = trouble.question === question ? nothing : html`<p>${trouble.question}</p>`;
+    return this.#failed(trouble.error, html`${other}<p>${t("chat.trouble")}</p>`, true);
+  }
+
+  /**
+   * @param {import("./api.js").ApiError} error
+   * @param {unknown} note
+   * @param {boolean} canRetry
+   */
+  #failed(error, note, canRetry) {
+    const words = errorWords(error);
     const detail = words.detail === null ? nothing : html`<p class="detail">${words.detail}</p>`;
     return html`
       <div class="mark failed" role="group" aria-label=${t("chat.failed")}>
         <strong>${icon("warning")}${words.title}</strong>
-        ${broken}
+        ${note}
         <p>${words.advice}</p>
-        ${detail} ${this.isLast ? this.#remedy(words) : nothing}
+        ${detail} ${canRetry ? this.#remedy(words) : nothing}
       </div>
     `;
   }
 
   /** @param {import("./error_words.js").ErrorWords} words */
   #remedy({ retry, seconds }) {
-    const again = html`<huatuo-retry .seconds=${seconds} @retry=${() => this.#act("retry")}></huatuo-retry>`;
+    const again = html`<huatuo-retry
+      .seconds=${seconds}
+      .busy=${this.busy}
+      @retry=${() => this.#act("retry")}
+    ></huatuo-retry>`;
     if (retry === "none") return nothing;
     if (retry !== "key") return html`<div class="remedy">${again}</div>`;
     return html`<div class="remedy">
@@ -163,7 +190,7 @@ export class Message extends LitElement {
   }
 
   async #copy() {
-    this.copied = await copy(this.answer?.text ?? "");
+    this.copied = this.answer !== null && (await copy(asText(this.answer)));
     setTimeout(() => (this.copied = false), COPIED_MS);
   }
 

@@ -192,6 +192,10 @@ export const messageStyle = css`
     border-radius: 0 var(--radius) var(--radius) 0;
   }
 
+  .mark + .text {
+    margin-top: 0.7rem;
+  }
+
   .mark strong {
     display: flex;
     align-items: center;

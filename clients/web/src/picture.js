@@ -189,11 +189,11 @@ export class Picture extends EventTarget {
   }
 
   /**
-   * What goes with a question, kept as it is now. Throws before `state` is "ready".
+   * What goes with a question, kept as it is now. Throws before the present view is seen: ask `isSettled`.
    * @returns {Sent}
    */
   sent() {
-    if (!this.#seen || !this.provenance) throw new Error("The picture is not there yet.");
+    if (!this.#seen || !this.provenance || !this.isSettled) throw new Error("The picture is not there yet.");
     this.#slice.wasSent = true;
     return Object.freeze({
       part: this.part(),

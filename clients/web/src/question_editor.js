@@ -4,9 +4,12 @@ import { isEnter } from "./keys.js";
 import { look } from "./look.js";
 import { t, Words } from "./words.js";
 
-/** `question`; `dropsLater`: whether turns follow, which go. Fires "save" with the new question, and "cancel". */
+/**
+ * `question`; `dropsLater`: whether turns follow, which go; `busy`: not now. Fires "save" with
+ * the new question, and "cancel".
+ */
 export class QuestionEditor extends LitElement {
-  static properties = { question: { type: String }, dropsLater: { type: Boolean } };
+  static properties = { question: { type: String }, dropsLater: { type: Boolean }, busy: { type: Boolean } };
 
   static styles = [
     look,
@@ -41,6 +44,7 @@ export class QuestionEditor extends LitElement {
     super();
     this.question = "";
     this.dropsLater = false;
+    this.busy = false;
     this.words = new Words(this);
   }
 
@@ -53,7 +57,7 @@ export class QuestionEditor extends LitElement {
         @keydown=${this.#pressed}
       ></textarea>
       <div>
-        <button class="primary" @click=${this.#save}>${t("chat.save")}</button>
+        <button class="primary" ?disabled=${this.busy} @click=${this.#save}>${t("chat.save")}</button>
         <button class="outlined" @click=${this.#cancel}>${t("chat.cancel")}</button>
         ${this.dropsLater ? html`<span>${t("chat.drops_later")}</span>` : nothing}
       </div>
@@ -79,7 +83,7 @@ export class QuestionEditor extends LitElement {
 
   #save() {
     const question = this.#field?.value.trim() ?? "";
-    if (question !== "") this.dispatchEvent(new CustomEvent("save", { detail: question }));
+    if (question !== "" && !this.busy) this.dispatchEvent(new CustomEvent("save", { detail: question }));
   }
 
   #cancel() {

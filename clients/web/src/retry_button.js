@@ -4,9 +4,9 @@ import { icon } from "./icon.js";
 import { look } from "./look.js";
 import { t, Words } from "./words.js";
 
-/** `seconds`: how long to wait. Fires "retry". */
+/** `seconds`: how long to wait; `busy`: not now. Fires "retry". */
 export class RetryButton extends LitElement {
-  static properties = { seconds: { type: Number }, left: { state: true } };
+  static properties = { seconds: { type: Number }, busy: { type: Boolean }, left: { state: true } };
 
   static styles = [
     look,
@@ -24,6 +24,7 @@ export class RetryButton extends LitElement {
   constructor() {
     super();
     this.seconds = 0;
+    this.busy = false;
     this.left = 0;
     this.words = new Words(this);
   }
@@ -43,7 +44,7 @@ export class RetryButton extends LitElement {
 
   render() {
     const text = this.left > 0 ? t("chat.retry_in", { count: this.left }) : t("chat.retry");
-    return html`<button class="outlined" ?disabled=${this.left > 0} @click=${this.#retry}>
+    return html`<button class="outlined" ?disabled=${this.left > 0 || this.busy} @click=${this.#retry}>
       ${icon("again")}${text}
     </button>`;
   }

@@ -10,9 +10,11 @@ import { t } from "./words.js";
  */
 export function seen(pictures, images) {
   if (images.length === 0) return nothing;
+  const numWarnings = images.reduce((sum, { warnings }) => sum + warnings.length, 0);
+  const told = numWarnings > 0 ? ` · ${t("viewer.num_warnings", { count: numWarnings })}` : "";
   return html`
-    <details class="seen">
-      <summary>${t("chat.seen", { count: images.length })}</summary>
+    <details class="seen" ?open=${numWarnings > 0}>
+      <summary>${t("chat.seen", { count: images.length })}${told}</summary>
       <dl>${images.map((image, place) => one(pictures[place]?.label ?? "", image))}</dl>
     </details>
   `;

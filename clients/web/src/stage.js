@@ -84,6 +84,10 @@ const stageStyle = css`
     filter: invert(1);
   }
 
+  canvas.behind {
+    opacity: 0.35;
+  }
+
   canvas.coarse {
     image-rendering: pixelated;
   }
@@ -142,6 +146,9 @@ export class Stage extends LitElement {
   }
 
   #resizes;
+  /** @type {Gestures | null} */
+  #gestures = null;
+  #frame = 0;
   /** @type {Point} where a region begins */
   #anchor = { x: 0, y: 0 };
   /** @type {Window} that is dragged, before it is rounded: steps may be smaller than what is told of them */
@@ -164,7 +171,7 @@ export class Stage extends LitElement {
 
   firstUpdated() {
     const stage = /** @type {HTMLElement} */ (this.renderRoot.querySelector("#stage"));
-    new Gestures(stage, {
+    this.#gestures = new Gestures(stage, {
       tool: () => this.tool,
       begin: (tool, at) => this.#begin(tool, at),
       move: (tool, at, by) => this.#move(tool, at, by),
@@ -182,6 +189,8 @@ export class Stage extends LitElement {
     this.picture?.addEventListener("change", this.#pictureChanged);
     this.viewport.isFitted = true;
     this.film.show(this.picture);
+    // After the film has let go of a window that was dragged over the other picture.
+    this.#follow();
   }
 
   updated() {
@@ -247,7 +256,14 @@ export class Stage extends LitElement {
 
   #show() {
     this.film.show(this.picture);
+    if (this.picture?.frame !== this.#frame) this.#follow();
     this.requestUpdate();
+  }
+
+  /** What was begun on another picture, or on another frame, does not end on this one. */
+  #follow() {
+    this.#frame = this.picture?.frame ?? 0;
+    this.#gestures?.cancel();
   }
 
   #filmChanged() {
@@ -286,6 +302,7 @@ export class Stage extends LitElement {
     sheet.style.setProperty("--scale", String(scale));
     sheet.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
     this.canvas.classList.toggle("inverted", this.picture?.inverted ?? false);
+    this.canvas.classList.toggle("behind", this.film.provenance !== null && !this.film.isPresent);
     this.canvas.classList.toggle("coarse", (scale * picture.width) / this.canvas.width > 3);
   }
 
@@ -294,6 +311,10 @@ export class Stage extends LitElement {
    * @param {Point} at
    */
   #begin(tool, at) {
+    if (tool !== "pan" && !this.film.isPresent) {
+      this.#gestures?.cancel();
+      return;
+    }
     if (tool === "region") this.#anchor = this.viewport.toPicture(at);
     if (tool === "window") this.#exact = this.film.startingWindow;
   }
@@ -369,8 +390,8 @@ export class Stage extends LitElement {
    * @param {Point} by
    */
   #dragWindow({ x, y }) {
-    const { preview } = this.film;
-    if (!preview) return;
+    const { preview, isPresent } = this.film;
+    if (!preview || !isPresent) return;
     const range = preview.range[1] - preview.range[0] || 1;
     const step = range / WHOLE_RANGE;
     const { center, width } = this.#exact;
@@ -387,6 +408,7 @@ export class Stage extends LitElement {
 
   /** @param {Region} edges not rounded */
   #setRegion([left, top, right, bottom]) {
+    if (!this.film.isPresent) return;
     const { width, height } = this.viewport.picture;
     const [x, y] = [clamp(0, Math.floor(left), width - 1), clamp(0, Math.floor(top), height - 1)];
     this.picture?.setRegion([x, y, clamp(x + 1, Math.ceil(right), width), clamp(y + 1, Math.ceil(bottom), height)]);

@@ -2,7 +2,7 @@
 import { LitElement, css, html, nothing } from "lit";
 import "./chooser.js";
 import { icon } from "./icon.js";
-import { dropped, pictures } from "./intake.js";
+import { MOST_FILES, dropped, pictures } from "./intake.js";
 import { look } from "./look.js";
 import { t, Words } from "./words.js";
 
@@ -103,6 +103,16 @@ const stripStyle = css`
     font: 0.6875rem/1.3 var(--mono);
   }
 
+  .warned {
+    position: absolute;
+    right: 1px;
+    bottom: 1px;
+    display: flex;
+    border-radius: 3px;
+    background: rgb(0 0 0 / 70%);
+    color: #ffb454;
+  }
+
   .remove {
     position: absolute;
     top: -2px;
@@ -124,7 +134,8 @@ const stripStyle = css`
 
 /**
  * `api`; `pictures`, the `current` one, and how many there may be (`max`). Fires "add" with pictures, "choose" and
- * "remove" with one; who hears "remove" closes the picture.
+ * "remove" with one; who hears "remove" closes the picture. Fires "reading" with true when files come, and with false
+ * when all that came are read, and their pictures added.
  */
 export class Strip extends LitElement {
   static properties = {
@@ -133,6 +144,7 @@ export class Strip extends LitElement {
     current: { attribute: false },
     max: { type: Number },
     notice: { state: true },
+    numReading: { state: true },
   };
 
   static styles = [look, stripStyle];
@@ -147,6 +159,8 @@ export class Strip extends LitElement {
     this.current = null;
     this.max = 6;
     this.notice = "";
+    /** How many drops, pastes and choices are not read yet. */
+    this.numReading = 0;
     this.words = new Words(this);
   }
 
@@ -188,7 +202,7 @@ export class Strip extends LitElement {
         </ul>
         ${this.pictures.length < this.max ? html`<huatuo-chooser compact></huatuo-chooser>` : nothing}
       </div>
-      <p role="status">${this.notice}</p>
+      <p role="status">${this.numReading > 0 ? t("viewer.reading") : this.notice}</p>
     `;
   }
 
@@ -198,17 +212,20 @@ export class Strip extends LitElement {
    */
   #thumbnail(picture, number) {
     const { thumbnail, label, state, inverted } = picture;
-    const name = t(`viewer.thumbnail_${state}`, { number, name: label });
+    const warnings = picture.provenance?.warnings ?? [];
+    const told = warnings.length ? `, ${t("viewer.num_warnings", { count: warnings.length })}` : "";
+    const name = t(`viewer.thumbnail_${state}`, { number, name: label }) + told;
     return html`<li class=${inverted ? `${state} inverted` : state}>
       <button
         class="choose"
         aria-label=${name}
-        title=${label}
+        title=${[label, ...warnings].join("\n")}
         aria-current=${picture === this.current ? "true" : "false"}
         @click=${() => this.#tell("choose", picture)}
       >
         ${thumbnail ? html`<img src=${thumbnail} alt="" />` : icon(state === "failed" ? "warning" : "picture")}
         <span class="number">${number}</span>
+        ${told ? html`<span class="warned">${icon("warning")}</span>` : nothing}
       </button>
       <button
         class="remove"
@@ -267,17 +284,29 @@ export class Strip extends LitElement {
 
   /** @param {Given[] | Promise<Given[]>} givens */
   #take(givens) {
-    this.#taking = this.#taking.then(async () => this.#add(await givens)).catch(() => this.#add([]));
+    this.#reads(1);
+    this.#taking = this.#taking
+      .then(async () => this.#add(await givens))
+      .catch(() => this.#add([]))
+      .finally(() => this.#reads(-1));
+  }
+
+  /** @param {1 | -1} step */
+  #reads(step) {
+    this.numReading += step;
+    this.dispatchEvent(new CustomEvent("reading", { detail: this.numReading > 0 }));
   }
 
   /** @param {Given[]} givens */
   async #add(givens) {
     if (!this.api) return;
     const found = await pictures(givens, this.api, this.max - this.pictures.length);
-    this.notice = "";
+    const notices = [];
     if (found.pictures.length) this.#tell("add", found.pictures);
-    if (found.numLeft) this.notice = t("viewer.too_many", { max: this.max, count: found.numLeft });
-    else if (!found.pictures.length) this.notice = t("viewer.no_pictures");
+    if (found.isCut) notices.push(t("viewer.too_many_files", { count: MOST_FILES }));
+    if (found.numLeft) notices.push(t("viewer.too_many", { max: this.max, count: found.numLeft }));
+    else if (!found.pictures.length) notices.push(t("viewer.no_pictures"));
+    this.notice = notices.join(" ");
     // Until who heard of them has laid them down, there seems to be more room than there is.
     await this.updateComplete;
   }

@@ -39,7 +39,13 @@ const PRESET_NAMES = {
 
 /** `current`: the picture, or null. Fires "view-change" once its view has changed, and "files" as the chooser does. */
 export class Viewer extends LitElement {
-  static properties = { current: { attribute: false }, tool: { state: true }, showsModel: { state: true } };
+  static properties = {
+    current: { attribute: false },
+    tool: { state: true },
+    showsModel: { state: true },
+    refusesPreset: { state: true },
+  };
+
   static styles = [look, viewerStyle, modelViewStyle];
 
   constructor() {
@@ -49,9 +55,13 @@ export class Viewer extends LitElement {
     /** @type {Tool} */
     this.tool = "pan";
     this.showsModel = false;
+    /** A preset was wanted of a picture that has none. */
+    this.refusesPreset = false;
     this.words = new Words(this);
   }
 
+  /** A preset's key that was pressed before it was known whether the picture has presets. */
+  #wantedPreset = "";
   #redraw = () => this.requestUpdate();
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {
@@ -76,6 +86,8 @@ export class Viewer extends LitElement {
   /** @param {Map<PropertyKey, unknown>} changed */
   willUpdate(changed) {
     if (!changed.has("current")) return;
+    this.#wantedPreset = "";
+    this.refusesPreset = false;
     /** @type {Picture | null | undefined} */ (changed.get("current"))?.removeEventListener("change", this.#redraw);
     this.current?.addEventListener("change", this.#redraw);
   }
@@ -89,7 +101,7 @@ export class Viewer extends LitElement {
           .picture=${this.current}
           .tool=${this.tool}
           ?hidden=${this.showsModel}
-          @film=${this.#redraw}
+          @film=${this.#filmChanged}
           @view-change=${this.#tell}
         ></huatuo-stage>
         ${this.showsModel ? modelView(this.current) : nothing} ${this.#note(this.current)}
@@ -178,8 +190,25 @@ export class Viewer extends LitElement {
   #note(picture) {
     const failure = picture.state === "failed" ? picture.error : this.#stage?.film.failure;
     if (failure) return this.#failed(failure);
-    if (this.showsModel || this.#stage?.film.provenance) return nothing;
-    return html`<div class="note" role="status">${t("viewer.loading")}</div>`;
+    const words = this.showsModel ? "" : this.#filmWords(picture);
+    return words ? html`<div class="note" role="status">${words}</div>` : nothing;
+  }
+
+  /**
+   * What is to be known of what is on the screen.
+   * @param {Picture} picture
+   */
+  #filmWords({ frame, provenance }) {
+    const film = this.#stage?.film;
+    if (film?.isPresent) return this.refusesPreset ? t("viewer.no_presets") : "";
+    // Before, it is not known how many frames there are.
+    return film?.frame && provenance ? t("viewer.behind", { frame, shown: film.frame }) : t("viewer.loading");
+  }
+
+  #filmChanged() {
+    const preset = this.#wantedPreset;
+    if (preset && this.current && this.#stage?.film.preview) this.#wantPreset(this.current, preset);
+    this.requestUpdate();
   }
 
   /** @param {unknown} failure */
@@ -236,6 +265,18 @@ export class Viewer extends LitElement {
   }
 
   /**
+   * By its key: it waits until it is known whether the picture has presets.
+   * @param {Picture} picture
+   * @param {string} preset
+   */
+  #wantPreset(picture, preset) {
+    const preview = this.#stage?.film.preview;
+    this.#wantedPreset = preview ? "" : preset;
+    this.refusesPreset = preview?.isHounsfield === false;
+    if (preview?.isHounsfield) this.#setPreset(picture, preset);
+  }
+
+  /**
    * @param {Picture} picture
    * @param {string} preset
    */
@@ -262,6 +303,7 @@ export class Viewer extends LitElement {
   }
 
   #tell() {
+    this.refusesPreset = false;
     this.dispatchEvent(new Event("view-change"));
   }
 
@@ -272,6 +314,8 @@ export class Viewer extends LitElement {
     const isSliders = SLIDER_KEYS.has(event.key) && event.composedPath()[0] instanceof HTMLInputElement;
     if (!act || isSliders) return;
     event.preventDefault();
+    this.#wantedPreset = "";
+    this.refusesPreset = false;
     act();
   }
 
@@ -282,10 +326,8 @@ export class Viewer extends LitElement {
    */
   #acts(picture) {
     const stage = this.#stage;
-    const isHounsfield = stage?.film.preview?.isHounsfield;
-    const presets = isHounsfield ? [...PRESETS.keys()] : [];
     return new Map([
-      ...presets.map((preset, place) => pair(String(place + 1), () => this.#setPreset(picture, preset))),
+      ...[...PRESETS.keys()].map((preset, place) => pair(String(place + 1), () => this.#wantPreset(picture, preset))),
       ...TOOLS.map(([tool, key]) => pair(key, () => this.#take(tool))),
       ...["+", "="].map((key) => pair(key, () => stage?.zoom(ZOOM_STEP))),
       pair("-", () => stage?.zoom(1 / ZOOM_STEP)),

@@ -106,6 +106,88 @@ describe("an answer", () => {
   });
 });
 
+describe("an answer that never came to its end", () => {
+  it("is cut where the stream ends without a reason", async () => {
+    const conversation = new Conversation(scripted([text("No bleeding. Ho")]));
+    await conversation.ask("What?", []);
+    const { state, error, text: said } = conversation.turns[0].answer;
+    assert.deepEqual([state, error.code, said], ["failed", "cut", "No bleeding. Ho"]);
+  });
+
+  it("is stopped where another question is asked meanwhile", async () => {
+    const chats = [endless("Half"), scripted([text("New"), end("stop")])];
+    const conversation = new Conversation({ chat: (body, signal) => chats.shift().chat(body, signal) });
+    const asking = conversation.ask("1", []);
+    await begun(conversation);
+    await conversation.ask("2", []);
+    await asking;
+    const said = conversation.turns.map(({ answer }) => [answer.text, answer.state]);
+    assert.deepEqual(said, [["Half", "stopped"], ["New", "done"]]);
+    assert.equal(conversation.busy, false);
+  });
+});
+
+/** A conversation of two answered turns, of which the second has a picture, and what the next questions get. */
+async function talked(...next) {
+  const chat = scripted([text("A"), end("stop")], [text("B"), end("stop")], ...next);
+  const conversation = new Conversation(chat);
+  await conversation.ask("1", []);
+  await conversation.ask("2", [picture("b")]);
+  return conversation;
+}
+
+const BUSY = new ApiError({ code: "server_busy" });
+
+describe("what a new answer is to take the place of", () => {
+  it("comes back where regenerating fails before its first words, and says why", async () => {
+    const conversation = await talked([BUSY]);
+    const [first, second] = conversation.turns;
+    assert.equal(await conversation.regenerate(first), BUSY);
+    assert.deepEqual(conversation.turns, [first, second]);
+    assert.deepEqual([first.answer.text, first.answer.state], ["A", "done"]);
+    assert.deepEqual(first.answer.trouble, { question: "1", error: BUSY });
+  });
+
+  it("comes back where an edited question fails, which is tried again as it was edited", async () => {
+    const conversation = await talked([BUSY], [text("C"), end("stop")]);
+    const [first, second] = conversation.turns;
+    await conversation.edit(first, "1, better");
+    assert.deepEqual(conversation.turns, [first, second]);
+    assert.deepEqual(first.answer.trouble, { question: "1, better", error: BUSY });
+    await conversation.retry(first);
+    assert.deepEqual(conversation.turns.map(({ question, answer }) => [question, answer.text]), [["1, better", "C"]]);
+  });
+
+  it("is kept until the first words, and no longer", async () => {
+    const conversation = await talked([text("C"), new ApiError({ code: "cut" })]);
+    const [first, second] = conversation.turns;
+    const kept = [];
+    conversation.addEventListener("change", () => kept.push(conversation.kept.includes(second)));
+    await conversation.edit(first, "1, better");
+    assert.deepEqual([kept[0], kept.at(-1)], [true, false]);
+    assert.deepEqual(conversation.turns.map(({ answer }) => [answer.text, answer.state]), [["C", "failed"]]);
+    assert.equal(conversation.hasSent("b"), false);
+  });
+
+  it("comes back without a word where its reader stops", async () => {
+    const conversation = await talked();
+    const [first, second] = conversation.turns;
+    const regenerating = conversation.regenerate(second);
+    conversation.stop();
+    await regenerating;
+    assert.deepEqual(conversation.turns, [first, second]);
+    assert.deepEqual([second.answer.text, second.answer.trouble], ["B", null]);
+  });
+
+  it("is nothing where it had failed itself: the new failure stands in its place", async () => {
+    const conversation = new Conversation(scripted([BUSY], [new ApiError({ code: "cut" })]));
+    await conversation.ask("1", []);
+    await conversation.retry(conversation.turns[0]);
+    const { error, trouble } = conversation.turns[0].answer;
+    assert.deepEqual([error.code, trouble], ["cut", null]);
+  });
+});
+
 describe("what is sent", () => {
   it("is every turn with its own pictures before its text, and asks for a stream with its usage", async () => {
     const chat = scripted([text("A CT."), end("stop")], [text("Yes."), end("stop")]);

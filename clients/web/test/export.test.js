@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 
 import { ApiError } from "../src/api.js";
-import { asJson, asMarkdown, fileName, recordOf } from "../src/export.js";
+import { asJson, asMarkdown, asText, fileName, recordOf } from "../src/export.js";
 import { setLanguage } from "../src/words.js";
 
 afterEach(() => setLanguage("en"));
@@ -143,6 +143,22 @@ describe("the Markdown of a conversation", () => {
     setLanguage("zh-CN");
     assert.match(asMarkdown(await record([turn()])), /## 问题 1/);
   });
+});
+
+describe("an answer that is copied", () => {
+  it("is as it was said", () => {
+    assert.equal(asText(answer({ text: " **No.**\n" })), " **No.**\n");
+  });
+
+  for (const [state, mark] of [
+    ["length", "cut off at its maximum length"],
+    ["stopped", "stopped by hand"],
+    ["failed", "failed. Something went wrong"],
+  ]) {
+    it(`says at its end that it is not whole: ${state}`, () => {
+      assert.match(asText(answer({ state })), new RegExp(`^No\\.\n\nIncomplete: .*${mark}`));
+    });
+  }
 });
 
 describe("both", () => {

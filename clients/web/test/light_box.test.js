@@ -57,6 +57,15 @@ describe("the light box", () => {
     assert.equal(box.going(having()).length, 2);
   });
 
+  it("tells that files are being read, and that they are no more", () => {
+    const box = boxWith("a");
+    const told = [];
+    box.addEventListener("change", () => told.push(box.isReading));
+    box.read(true);
+    box.read(false);
+    assert.deepEqual(told, [true, false]);
+  });
+
   it("tells of every change of its pictures, as long as they lie on it", () => {
     const box = boxWith("a");
     let told = 0;

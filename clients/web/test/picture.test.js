@@ -143,6 +143,15 @@ describe("what goes with a question", () => {
   it("is refused before the picture is there", () => {
     assert.throws(() => new Picture(new FakeApi(), [film()], "film").sent(), /not there/);
   });
+
+  it("is refused while the picture of a new view is on its way: no view goes with another one's picture", async () => {
+    const picture = await taken(new FakeApi());
+    picture.setRegion([1, 2, 30, 40]);
+    assert.deepEqual([picture.state, picture.isSettled], ["ready", false]);
+    assert.throws(() => picture.sent(), /not there/);
+    await picture.settled();
+    assert.equal(await picture.sent().picture.text(), JSON.stringify(picture.part()));
+  });
 });
 
 describe("trouble", () => {

@@ -63,7 +63,9 @@ class ChatStream:
         return chunk
 
     def last(self) -> bytes:
-        """The end of an answer that came to one."""
+        """The end of an answer that came to one. Where a choice did not, it is a failure: half must not look whole."""
+        if self._num_ended < self._heading.n:
+            return self.failure(_without_reason())
         if not self._heading.include_usage:
             return sse.DONE
         chunk = _chunk(self._heading, [])
@@ -169,7 +171,7 @@ async def completion(run: RunAnswers, heading: Heading) -> ChatCompletion:
 
 def _whole_choice(heading: Heading, index: int, received: _Received) -> Choice:
     if received.finish_reason is None:
-        raise EngineRequestError("The engine ended the answer without a reason.")
+        raise _without_reason()
     choice = Choice(
         index=index,
         message=AssistantMessage(role="assistant", content="".join(received.texts), refusal=None),
@@ -179,6 +181,10 @@ def _whole_choice(heading: Heading, index: int, received: _Received) -> Choice:
     if heading.return_token_ids:
         choice["token_ids"] = received.token_ids
     return choice
+
+
+def _without_reason() -> EngineRequestError:
+    return EngineRequestError("The engine ended the answer without a reason.")
 
 
 def _items(heading: Heading, piece: Piece) -> Iterator[bytes]:
