@@ -9,15 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pydicom.data import get_testdata_file
 
 from huatuo_server.engine.scripted import Completion
 from tests.clients.answers import JSON_TEXT, TEXT, Keys, saying
 from tests.huatuo_client.commands import begun, ended, huatuo
 from tests.huatuo_client.pictures import grey_png
+from tests.huatuo_client.terminal import Terminal
 from tests.service.served import MODEL, Served, scripted_engine, served
 
 DEMO = "A toy model that knows nothing."
+
+STEERING = "No\t骨折.\n\x1b[1A\x7f\x9b2K\u202erutcarf\u2066 end"
+SHOWN = "No\t骨折.\n\\x1b[1A\\x7f\\x9b2K\\u202erutcarf\\u2066 end\n".encode()
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +45,50 @@ def ct(tmp_path: Path) -> Path:
     return Path(shutil.copy(str(get_testdata_file("CT_small.dcm")), tmp_path / "ct.dcm"))
 
 
-def test_the_answer_is_all_of_stdout(server: Served, film: Path) -> None:
-    """One line; what a person should know of the image is on stderr."""
-    done = huatuo(server, "ask", film, "What is this?")
+def test_the_answer_is_all_of_stdout(server: Served, tmp_path: Path) -> None:
+    """One line; what a person should know of the image is on stderr, a line a warning, with the image's name."""
+    film = tmp_path / "flat.png"
+    Image.new("I;16", (8, 8), 9).save(film)
 
-    assert (done.returncode, done.stdout.decode()) == (0, f"{TEXT}\n")
-    assert b"film.png: " in done.stderr or done.stderr == b""
-    assert len(server.engine.generations[-1].prompt.images) == 1
+    done = huatuo(server, "ask", film, "What is this?")
+    num_images = len(server.engine.generations[-1].prompt.images)
+    (seen,) = json.loads(huatuo(server, "ask", film, "What is this?", "--json").stdout)["images"]
+
+    assert (done.returncode, done.stdout.decode(), num_images) == (0, f"{TEXT}\n", 1)
+    assert seen["warnings"]
+    assert done.stderr.decode().splitlines() == [f"huatuo: {film}: {warning}" for warning in seen["warnings"]]
+
+
+def test_what_would_steer_a_terminal_is_shown_on_one() -> None:
+    """Colours, a cursor that moves, words turned around: an answer can hide nothing so. Lines and tabs stay."""
+    with saying(STEERING) as server, Terminal() as terminal:
+        ended(begun(server, "ask", "What?", stdout=terminal.theirs))
+        terminal.until(b" end\r\n")
+
+    assert terminal.seen.replace(b"\r\n", b"\n") == SHOWN
+
+
+def test_a_files_name_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    """On stderr; in a pipe it is as it is."""
+    name = tmp_path / "\x1b[2Jfilm\u202egnp.exe"
+    with Terminal() as terminal:
+        ended(begun("http://127.0.0.1:1", "ask", f"{name}", "What?", stderr=terminal.theirs))
+        terminal.until(b"no such file")
+    piped = huatuo(None, "ask", name, "What?")
+
+    assert b"\\x1b[2Jfilm\\u202egnp.exe: there is no such file" in terminal.seen
+    assert "\x1b[2Jfilm\u202egnp.exe".encode() in piped.stderr
+
+
+def test_json_holds_nothing_that_would_steer_a_terminal() -> None:
+    """In a pipe too, and means the same; an answer in words goes through a pipe as it is."""
+    with saying(STEERING) as server:
+        whole = huatuo(server, "ask", "What?", "--json")
+        plain = huatuo(server, "ask", "What?")
+
+    assert json.loads(whole.stdout)["answer"] == STEERING
+    assert not {chr(number) for number in (0x1B, 0x7F, 0x9B, 0x202E, 0x2066)} & set(whole.stdout.decode())
+    assert plain.stdout.decode() == f"{STEERING}\n"
 
 
 def test_flags_may_stand_anywhere(server: Served, ct: Path) -> None:
@@ -194,6 +236,21 @@ def test_a_rendering_is_a_png_on_stdout(server: Served, ct: Path, tmp_path: Path
     assert piped.stdout == (tmp_path / "lung.png").read_bytes()
     assert b"window -600/1500 (preset)" in piped.stderr
     assert json.loads(told.stdout)["modality"] == "CT"
+
+
+@pytest.mark.parametrize("way", ["name", "link", "stdin"])
+def test_a_rendering_is_not_written_over_its_image(server: Served, ct: Path, way: str) -> None:
+    """By whatever name: a patient's file is not to be had again. Exit 2."""
+    before = ct.read_bytes()
+    (ct.parent / "same.dcm").hardlink_to(ct)
+    out = ct.parent / "same.dcm" if way == "link" else ct
+    with ct.open("rb") as stdin:
+        given = "-" if way == "stdin" else str(ct)
+        code, _, err = ended(begun(server, "render", given, "--out", out, stdin=stdin.fileno()))
+
+    assert code == 2
+    assert "image itself" in err
+    assert ct.read_bytes() == before
 
 
 def test_models_and_health_are_lines(server: Served) -> None:

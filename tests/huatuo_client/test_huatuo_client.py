@@ -14,6 +14,7 @@ from huatuo_server.tokenizer import Tokenizer
 from tests.clients.answers import JSON_TEXT, TEXT, saying
 from tests.huatuo_client.pictures import asked, grey_png, greys
 from tests.service.served import MODEL, Served, golden_card, scripted_engine, served
+from tests.service.supervised import until
 
 
 @pytest.fixture(scope="module")
@@ -155,11 +156,15 @@ def test_of_many_questions_some_may_fail(client: HuatuoClient, tmp_path: Path) -
         Question("What is this?", images=[b"no image"]),
         Question("Is it?", choices=("yes", "no")),
         Question("What is this?"),
+        Question("What is this?", images=["a\0.png"]),
+        Question("What is \ud800?"),
     ]
 
     found = {one.index: one for one in client.map(questions)}
 
     assert isinstance(found[0].error, errors.UnreadableImage)
+    assert isinstance(found[4].error, errors.UnreadableImage)
+    assert type(found[5].error) is errors.HuatuoError
     assert isinstance(found[1].error, errors.InvalidImage)
     assert isinstance(found[2].answer, Choices)
     assert isinstance(found[3].answer, Answer)
@@ -175,14 +180,20 @@ def test_many_questions_work_where_a_loop_runs_already(client: HuatuoClient) -> 
 
 
 def test_who_stops_reading_stops_the_asking() -> None:
-    """What was not begun is not asked, and what runs is aborted."""
-    with served(scripted_engine(Completion(text=TEXT), Completion(text=TEXT, hang_after=1))) as server:
+    """What was not begun is never asked, and all that runs is aborted."""
+    hanging = [Completion(text=TEXT, hang_after=1)] * 99
+    with served(scripted_engine(Completion(text=TEXT), *hanging)) as server:
         outcomes = HuatuoClient(server.base_url).map([Question("What is this?")] * 100, concurrency=2)
-        next(iter(outcomes))
+        first = next(iter(outcomes))
         outcomes.close()
-        begun = len(asked_texts(server))
+        until(lambda: server.metric("hgv_requests_in_flight") == 0)
+        answered, *hung = asked_texts(server)
+        aborted = [server.engine.aborts.get(timeout=30) for _ in hung]
 
-    assert begun <= 4
+    assert isinstance(first.answer, Answer)
+    assert 1 <= len(hung) <= 2
+    assert sorted(aborted) == sorted(hung)
+    assert answered not in aborted
 
 
 def asked_texts(server: Served) -> list[str]:
@@ -233,6 +244,24 @@ def test_what_is_no_base_url_is_refused_at_once() -> None:
     """Before anything is asked."""
     with pytest.raises(ValueError, match="base URL"):
         HuatuoClient("127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("given", ["hgv-key\n", "  hgv-key\r\n", "\thgv-key"])
+def test_white_space_around_a_key_is_no_part_of_it(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file and `$(cat key)` leave it."""
+    assert HuatuoClient("http://127.0.0.1:1", api_key=given).sdk.api_key == "hgv-key"
+    monkeypatch.setenv("HUATUO_API_KEY", given)
+    assert HuatuoClient("http://127.0.0.1:1").sdk.api_key == "hgv-key"
+
+
+@pytest.mark.parametrize("given", ["hgv-se\ncret", "hgv-se\u200bcret", "hgv-secrét", "hgv-se\x7fcret"])
+def test_a_key_that_no_header_can_hold_is_refused_at_once(given: str) -> None:
+    """Without a word of it."""
+    with pytest.raises(ValueError, match="no header") as caught:
+        HuatuoClient("http://127.0.0.1:1", api_key=given)
+
+    assert "hgv" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 def test_openais_own_key_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import openai
 import pytest
 
 import huatuo_server.errors as servers
@@ -162,6 +163,68 @@ def test_another_server_is_told_apart() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\nConnection: close\r\n\r\n<p/>"
     with saying_bytes(head) as base_url, pytest.raises(errors.AnswerBroken, match="huatuo-server"):
         HuatuoClient(base_url, model="m").ask("What is this?")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices": []}',
+        b'{"model": "m", "choices": [{"message": {"content": null}, "finish_reason": "stop"}]}',
+        b'{"model": "m", "choices": [{"message": {"content": "Half"}, "finish_reason": null}]}',
+        b'{"model": "m", "choices": [{"message": {"content": "A"}, "finish_reason": "stop"}], "usage": {"tokens": 1}}',
+        b'{"data": 3}',
+    ],
+)
+def test_an_answer_of_another_shape_is_broken(body: bytes) -> None:
+    """Rather than a KeyError; in a stream, in a batch and of the models too."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nConnection: close\r\n\r\n"
+    with saying_bytes(head % b"application/json" + body) as base_url:
+        client = HuatuoClient(base_url, model="m")
+        with pytest.raises(errors.AnswerBroken, match="huatuo-server"):
+            client.ask("What is this?")
+        with pytest.raises(errors.AnswerBroken, match="huatuo-server"):
+            client.models()
+        (outcome,) = client.map([Question("What is this?")])
+    chunk = b"data: " + body + b"\n\n"
+    with saying_bytes(head % b"text/event-stream" + chunk) as base_url, pytest.raises(errors.AnswerBroken):
+        list(HuatuoClient(base_url, model="m").stream("What is this?"))
+
+    assert isinstance(outcome.error, errors.AnswerBroken)
+
+
+@pytest.mark.parametrize(
+    ("location", "place"),
+    [
+        (b"Location: https://films.example:8443/login?next=secret\r\n", "to https://films.example:8443,"),
+        (b"Location: https://user:secret@films.example/\r\n", "to https://films.example,"),
+        (b"Location: /v2/\r\n", "to http://127.0.0.1"),
+        (b"", "elsewhere"),
+    ],
+    ids=["elsewhere", "with a password", "the same server", "nowhere"],
+)
+@pytest.mark.parametrize("status", [301, 307])
+def test_a_redirect_is_not_followed(status: int, location: bytes, place: str) -> None:
+    """Images go to the server that was named; the error says where that one points, and no more of it."""
+    head = b"HTTP/1.1 %d Elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n" % status
+    with saying_bytes(head + location + b"\r\n") as base_url:
+        client = HuatuoClient(base_url, model="m", retrying=ONCE)
+        with pytest.raises(errors.ServerError) as caught:
+            client.ask("What is this?")
+        (outcome,) = client.map([Question("What is this?")])
+
+    assert caught.value.status == status
+    assert place in caught.value.message
+    assert "secret" not in caught.value.message
+    assert str(outcome.error) == caught.value.message
+
+
+def test_what_cannot_be_sent_is_not_quoted() -> None:
+    """A header's value may be the key."""
+    sdk = HuatuoClient("http://127.0.0.1:1").sdk.with_options(api_key="sk-secret\n")
+    with pytest.raises(openai.APIConnectionError) as caught:
+        sdk.models.list()
+
+    assert "secret" not in errors.of(caught.value).message
 
 
 def test_a_proxys_error_is_a_server_error() -> None:

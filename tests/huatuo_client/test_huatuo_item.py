@@ -59,16 +59,16 @@ def test_a_csv_names_images_and_questions(tmp_path: Path) -> None:
 
 
 def test_a_jsonl_names_images_and_questions(tmp_path: Path) -> None:
-    """A list of images, one, or none; empty lines are passed over."""
+    """A list of images, or one; empty lines are passed over."""
     lines = [
         {"images": ["a.png", "b.png"], "question": "Changed?\u2028"},
         {"image": "c.png", "view": {"preset": "bone"}},
-        {"id": 7, "question": "What is a fracture?"},
+        {"ID": 7, "Image": "d.png", "question": "What is a fracture?"},
     ]
     text = "\n\n".join(json.dumps(one, ensure_ascii=False) for one in lines)
     found = read(written(tmp_path, "q.jsonl", text), ASKED).items
 
-    assert [one.files for one in found] == [("a.png", "b.png"), ("c.png",), ()]
+    assert [one.files for one in found] == [("a.png", "b.png"), ("c.png",), ("d.png",)]
     assert [one.id for one in found] == [None, None, "7"]
     assert [one.question.text for one in found] == ["Changed?\u2028", "What is this?", "What is a fracture?"]
     assert found[1].question.view == View(preset="bone")
@@ -83,12 +83,43 @@ def test_a_jsonl_names_images_and_questions(tmp_path: Path) -> None:
         ("d.jsonl", '{"images": "a.png"}\n', "list"),
         ("e.jsonl", '{"image": "a.png", "view": {"veiw": 1}}\n', "veiw"),
         ("f.txt", "a.png", r"\.csv"),
+        ("g.csv", "id,picture\n1,a.png\n", "line 2: there is no image in it; it has id, picture"),
+        ("h.csv", "image\na.png\n ,\n", "line 3"),
+        ("i.csv", "id,image,question\n1,a.png,\n2,,What?\n", "line 3: there is no image"),
+        ("j.jsonl", '{"question": "What?"}\n', "line 1: there is no image"),
+        ("k.jsonl", '{"images": []}\n', "line 1: there is no image"),
+        ("l.csv", "File\na.png\n", "not in file"),
+        ("m.csv", "image,path\na.png,b.png\n", "not in path"),
+        ("n.csv", "image,Image2\na.png,b.png\n", "not in image2"),
+        ("o.jsonl", '{"files": ["a.png"]}\n', "not in files"),
+        ("p.jsonl", '{"image": "a.png", "images": ["b.png"]}\n', "both"),
+        ("q.csv", "image,Image\na.png,b.png\n", "line 1: image stands there twice"),
+        ("r.jsonl", '{"image": "a.png", "IMAGE": "b.png"}\n', "image stands there twice"),
+        ("s.jsonl", '{"image": "a.png", "view": {"region": [0, 0, 1e999, 9]}}\n', "whole numbers"),
     ],
 )
 def test_a_source_that_is_wrong_is_told_where(tmp_path: Path, name: str, text: str, said: str) -> None:
     """Before anything is asked."""
     with pytest.raises(ItemError, match=said):
         read(written(tmp_path, name, text), ASKED)
+
+
+def test_columns_may_be_written_in_large_letters(tmp_path: Path) -> None:
+    """As spreadsheets do, with a space behind; none of them is passed over."""
+    source = written(tmp_path, "studies.csv", "ID,Image ,IMAGE_2,Question\n1,a.png,b.png,Changed?\n")
+
+    found = read(source, Question(""))
+
+    (item,) = found.items
+    assert (item.id, item.files, item.question.text, found.notes) == ("1", ("a.png", "b.png"), "Changed?", ())
+
+
+def test_a_path_that_no_file_can_have_is_still_an_item(tmp_path: Path) -> None:
+    """It fails when it is asked about, and the others are asked."""
+    (item,) = read(written(tmp_path, "q.jsonl", '{"image": "a\\u0000.png"}\n'), ASKED).items
+
+    assert item.files == ("a\0.png",)
+    assert item.key("m")
 
 
 def test_there_must_be_a_question(tmp_path: Path) -> None:

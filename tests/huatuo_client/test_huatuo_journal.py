@@ -10,11 +10,11 @@ import pytest
 
 from huatuo_client.journal import Journal, JournalError, as_line, write_anew
 
-FIRST, SECOND = {"id": "骨折", "text": "a\u2028b\n"}, {"id": "b"}
+FIRST, SECOND = {"id": "骨折", "text": "a\u2028b\n\udcff\ud800", "key": "1"}, {"id": "b", "key": "2"}
 
 
 def test_what_was_appended_is_there_again(tmp_path: Path) -> None:
-    """In its order, one line each, line breaks of all kinds included."""
+    """In its order, one line each, line breaks of all kinds and names that are no UTF-8 included."""
     with Journal(tmp_path / "results.jsonl") as journal:
         journal.append(FIRST)
         journal.append(SECOND)
@@ -39,7 +39,19 @@ def test_wherever_the_last_line_is_cut_the_others_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"file,label\na.png,1\n", b"not json", b'{"id": "a"}\noops\n{"id": "b"}\n', b"[]\n"]
+    "content",
+    [
+        b"file,label\na.png,1\n",
+        b"not json",
+        b'{"key": "a"}\noops\n{"key": "b"}\n',
+        b"[]\n",
+        b'{"id": "a"}\n',
+        b'{"id": "a"}',
+        b'{"id": "a", "key": 1}',
+        b'{"half": ',
+        b'{"key": "a"}\n{"id": "b"}\n{"ha',
+        b'{"key": "a"}\nhalf',
+    ],
 )
 def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     """The line that is no record is named by its number."""

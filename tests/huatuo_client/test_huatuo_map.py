@@ -245,6 +245,70 @@ def test_a_file_of_somebody_else_is_not_written_to(tmp_path: Path) -> None:
     assert (tmp_path / "table.csv").read_text() == "file,label\n"
 
 
+@pytest.mark.parametrize("content", ['{"label": "fracture"}', '{"label": "fra', '{"label": "fracture"}\n'])
+@pytest.mark.parametrize("name", ["r.jsonl", "r.failures.jsonl"])
+def test_json_of_somebody_else_is_not_written_to(tmp_path: Path, name: str, content: str) -> None:
+    """It is neither cut nor appended to, nor is anything asked: exit 2."""
+    greys(tmp_path / "films", 1)
+    (tmp_path / name).write_text(content)
+    with saying(TEXT) as server:
+        done = huatuo(server, "map", tmp_path / "films", *QUESTION, "--out", tmp_path / "r.jsonl")
+        counts = asked(server.engine)
+
+    assert (done.returncode, counts.total()) == (2, 0)
+    assert (tmp_path / name).read_text() == content
+
+
+def test_a_source_is_not_its_own_result(tmp_path: Path) -> None:
+    """Named twice by mistake: exit 2, and it is as it was."""
+    (tmp_path / "q.failures.jsonl").write_text('{"image": "a.png", "key": "1"}')
+    for out in ("q.failures.jsonl", "q.jsonl"):
+        done = huatuo(None, "map", tmp_path / "q.failures.jsonl", *QUESTION, "--out", tmp_path / out)
+        assert done.returncode == 2
+        assert b"what is asked about" in done.stderr
+
+    assert (tmp_path / "q.failures.jsonl").read_text() == '{"image": "a.png", "key": "1"}'
+
+
+def test_a_row_that_cannot_be_asked_is_a_failure_of_its_own(tmp_path: Path) -> None:
+    """A path that no file can have, a question that no UTF-8 holds: the others are answered."""
+    greys(tmp_path / "films", 2)
+    rows = [
+        {"image": "films/000.png"},
+        {"image": "films/\0.png"},
+        {"image": "films/\ud800.png"},
+        {"image": "films/001.png", "question": "What is \ud800?"},
+        {"image": "films/001.png"},
+    ]
+    (tmp_path / "q.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    command = ("map", tmp_path / "q.jsonl", *QUESTION, "--out", tmp_path / "r.jsonl")
+    with saying(TEXT) as server:
+        once, twice = huatuo(server, *command), huatuo(server, *command)
+
+    assert (once.returncode, twice.returncode) == (4, 4)
+    assert sorted(one["files"][0] for one in records(tmp_path / "r.jsonl")) == ["films/000.png", "films/001.png"]
+    failed = {
+        (one["files"][0], one["question"]): one["error"]["code"] for one in records(tmp_path / "r.failures.jsonl")
+    }
+    assert failed == {
+        ("films/\0.png", "What is this?"): "unreadable_image",
+        ("films/\ud800.png", "What is this?"): "unreadable_image",
+        ("films/001.png", "What is \ud800?"): "error",
+    }
+
+
+def test_answers_that_were_cut_are_counted(tmp_path: Path) -> None:
+    """At the end of each run, those of earlier runs too."""
+    greys(tmp_path / "films", 2)
+    command = ("map", tmp_path / "films", *QUESTION, "--max-tokens", "2", "--out", tmp_path / "r.jsonl", "--json")
+    with saying(TEXT) as server:
+        once, twice = huatuo(server, *command), huatuo(server, *command)
+
+    for done in (once, twice):
+        assert json.loads(done.stdout)["cut"] == 2
+        assert b"2 of them cut" in done.stderr
+
+
 def test_a_refused_key_ends_the_run(tmp_path: Path) -> None:
     """It would fail everything: exit 1, and no failure is put down."""
     greys(tmp_path / "films", 20)
@@ -292,21 +356,29 @@ def test_a_terminal_sees_a_bar_with_rate_and_time_left(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["library", "command"])
 def test_the_worked_examples_make_a_table(tmp_path: Path, way: str) -> None:
-    """A row a file, with its answer, how probable it is, and what went wrong."""
-    films = greys(tmp_path / "films", 3)
-    (tmp_path / "films" / "003.png").write_bytes((tmp_path / "films" / "002.png").read_bytes()[:40])
+    """A row a DICOM file: its answer, how probable it is, what was seen, what went wrong. No cell is a formula."""
+    (tmp_path / "films").mkdir()
+    films = {"CT_small.dcm": "CT", "MR_small.dcm": "MR"}
+    for name in films:
+        shutil.copy(str(get_testdata_file(name)), tmp_path / "films" / name)
+    (tmp_path / "films" / "broken.dcm").write_bytes((tmp_path / "films" / "CT_small.dcm").read_bytes()[:400])
+    question = ("=HYPERLINK(1)", "+yes", "@no")
     with saying(TEXT) as server:
         if way == "library":
-            found = example(server, "folder_to_table.py", str(tmp_path / "films"), "Is it?", "yes", "no")
+            found = example(server, "folder_to_table.py", str(tmp_path / "films"), *question)
         else:
-            options = ("--question", "Is it?", "--choices", "yes", "no", "--out", tmp_path / "r.jsonl")
+            options = ("--question", question[0], "--choices", *question[1:], "--out", tmp_path / "r.jsonl")
             huatuo(server, "map", tmp_path / "films", *options)
             found = example(server, "results_to_table.py", str(tmp_path / "r.jsonl"))
 
-    rows = [row for row in found if row["answer"]]
-    assert [row.get("file") or row["id"] for row in rows] == films
-    assert all(row["answer"] in ("yes", "no") and float(row["probability"]) >= 0.5 for row in rows)
-    assert len(found) == (4 if way == "library" else 3)
+    rows = {row.get("file") or row["id"]: row for row in found if row["answer"]}
+    assert {name: row["modality"] for name, row in rows.items()} == films
+    assert all(row["answer"] in ("'+yes", "'@no") and float(row["probability"]) >= 0.5 for row in rows.values())
+    if way == "library":
+        assert [row["file"] for row in found if row["error"]] == ["broken.dcm"]
+        assert all(float(row["downscaling"]) > 0 and "/" in row["window"] for row in rows.values())
+    else:
+        assert [row["question"] for row in found] == ["'=HYPERLINK(1)"] * 2
 
 
 def example(server: Served, name: str, *arguments: str) -> list[dict[str, str]]:

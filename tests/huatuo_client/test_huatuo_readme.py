@@ -17,7 +17,7 @@ from huatuo_client import HuatuoClient, Question
 from huatuo_client.command import parse
 from huatuo_client.item import READ
 from tests.clients.answers import TEXT, saying
-from tests.docs.markdown import blocks, table
+from tests.docs.markdown import ROOT, blocks, table
 from tests.huatuo_client.commands import CLIENT, LIMIT_S, environ
 
 README = CLIENT / "README.md"
@@ -53,6 +53,17 @@ def commands() -> list[str]:
 def test_every_command_is_understood(line: str) -> None:
     """By its own flags."""
     assert parse.parsed(shlex.split(line)[1:]).run
+
+
+def test_the_first_question_is_about_a_file_of_the_clone() -> None:
+    """Whoever has just cloned it has nothing else at hand; the environment it makes is not taken for ours by git."""
+    first = next(block for block in blocks(README, "bash"))
+    (asked,) = [shlex.split(line) for line in first.splitlines() if line.startswith("huatuo ask")]
+
+    assert (ROOT / asked[2]).is_file()
+    assert (ROOT / "clients" / "python").is_dir()
+    assert first.startswith("python3 -m venv .venv-client\n")
+    assert ".venv-*/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 
 def test_every_link_leads_somewhere() -> None:

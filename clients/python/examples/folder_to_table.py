@@ -26,7 +26,8 @@ def main() -> None:
     table = csv.DictWriter(sys.stdout, COLUMNS)
     table.writeheader()
     for file, outcome in zip(files, outcomes, strict=True):
-        table.writerow({"file": file.relative_to(folder).as_posix(), **row(outcome)})
+        told = {"file": file.relative_to(folder).as_posix(), **row(outcome)}
+        table.writerow({name: cell(value) for name, value in told.items()})
 
 
 def row(outcome: Outcome) -> dict[str, object]:
@@ -42,6 +43,11 @@ def row(outcome: Outcome) -> dict[str, object]:
         "downscaling": round(image.downscaling, 2),
         "warnings": " ".join(image.warnings),
     }
+
+
+def cell(value: object) -> object:
+    """What a spreadsheet would take for a formula is words to it behind an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ def main() -> None:
     records = [json.loads(line) for line in lines if line]
     table = csv.DictWriter(sys.stdout, COLUMNS)
     table.writeheader()
-    table.writerows(row(one) for one in sorted(records, key=lambda record: record["id"] or ""))
+    for record in sorted(records, key=lambda record: record["id"] or ""):
+        table.writerow({name: cell(value) for name, value in row(record).items()})
 
 
 def row(record: dict[str, Any]) -> dict[str, object]:
@@ -36,6 +37,11 @@ def row(record: dict[str, Any]) -> dict[str, object]:
         "modality": " ".join(image["modality"] or "" for image in record["images"]),
         "warnings": " ".join(warning for image in record["images"] for warning in image["warnings"]),
     }
+
+
+def cell(value: object) -> object:
+    """What a spreadsheet would take for a formula is words to it behind an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 if __name__ == "__main__":

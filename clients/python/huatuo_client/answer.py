@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from huatuo_client.errors import AnswerBroken, AnswerCut
 from huatuo_client.provenance import ImageProvenance
+
+
+@contextmanager
+def of_its_shape() -> Iterator[None]:
+    """What is read within is a huatuo-server's. Raises AnswerBroken where it is not."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise AnswerBroken("What came is not what a huatuo-server says: is it one that listens there?") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,9 @@ class Answer:
     def told(
         cls, text: str, finish_reason: Literal["stop", "length"], told: Mapping[str, Any], *, request_id: str | None
     ) -> Self:
-        """told: the fields that a completion and a stream's last chunk have in common."""
+        """told: the fields that a completion and a stream's last chunk have in common. Raises TypeError."""
+        if not isinstance(text, str) or not isinstance(finish_reason, str):
+            raise TypeError("an answer is a text that has ended")
         usage = told.get("usage")
         return cls(
             text=text,

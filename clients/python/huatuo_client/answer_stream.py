@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import openai
 
-from huatuo_client.answer import Answer
+from huatuo_client.answer import Answer, of_its_shape
 from huatuo_client.errors import AnswerBroken
 from huatuo_client.errors import of as known_error
 
@@ -36,22 +36,25 @@ class AnswerStream:
         try:
             for chunk in self._stream:
                 told: Any = chunk
-                if told["choices"]:
-                    piece = told["choices"][0]["delta"].get("content") or ""
+                with of_its_shape():
+                    choice = told["choices"][0] if told["choices"] else None
+                    piece = "" if choice is None else choice["delta"].get("content") or ""
                     self.text += piece
-                    if piece:
-                        yield piece
-                    if told["choices"][0].get("finish_reason") is not None:
+                    if choice is None and last is not None:
+                        last["usage"] = told.get("usage")
+                    elif choice is not None and choice.get("finish_reason") is not None:
                         last = told
-                elif last is not None:
-                    last["usage"] = told.get("usage")
+                if piece:
+                    yield piece
         except openai.APIError as error:
             raise known_error(error) from error
         finally:
             self.close()
         if last is None:
             raise AnswerBroken("The answer broke off: its end did not come.")
-        self._answer = Answer.told(self.text, last["choices"][0]["finish_reason"], last, request_id=self._request_id)
+        with of_its_shape():
+            reason = last["choices"][0]["finish_reason"]
+            self._answer = Answer.told(self.text, reason, last, request_id=self._request_id)
 
     @property
     def answer(self) -> Answer:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from huatuo_client.answer import Answer, Choices
+from huatuo_client.answer import Answer, Choices, of_its_shape
 from huatuo_client.answer_stream import AnswerStream
 from huatuo_client.background import in_thread
 from huatuo_client.content_part import ImageSource, image_part
@@ -63,8 +63,8 @@ class HuatuoClient:
     """base_url: the server's, with `/v1` or without; else HUATUO_BASE_URL, else http://127.0.0.1:8000. api_key: else
     HUATUO_API_KEY. model: else the one that is served. timeout_s: of a request, kept by the server; else the server's.
 
-    Everything raises HuatuoError (huatuo_client.errors); to make one, ValueError for what is no base URL. Several
-    threads may use it, and several loops.
+    Everything raises HuatuoError (huatuo_client.errors); to make one, ValueError for what is no base URL or no key.
+    Several threads may use it, and several loops. Redirects are not followed.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class HuatuoClient:
         retrying: Retrying | None = None,
     ) -> None:
         self.base_url = _root(base_url or os.environ.get(BASE_URL_VARIABLE) or BASE_URL)
-        self._api_key = api_key or os.environ.get(API_KEY_VARIABLE) or NO_KEY
+        self._api_key = _key(api_key) or _key(os.environ.get(API_KEY_VARIABLE)) or NO_KEY
         self._model = model
         """None until it was asked for."""
         self._timeout_s = timeout_s
         self._retrying = retrying or Retrying()
-        http = openai.DefaultHttpx2Client(trust_env=self._trusts_environment)
+        http = openai.DefaultHttpx2Client(trust_env=self._trusts_environment, follow_redirects=False)
         self.sdk = _without_environment(openai.OpenAI(http_client=http, **self._sdk_options()))
         """OpenAI's client, for what is not here; it does not try again."""
         self._async_sdks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = (
@@ -110,7 +110,7 @@ class HuatuoClient:
         """Of the running loop: connections belong to one."""
         loop = asyncio.get_running_loop()
         if loop not in self._async_sdks:
-            http = openai.DefaultAsyncHttpx2Client(trust_env=self._trusts_environment)
+            http = openai.DefaultAsyncHttpx2Client(trust_env=self._trusts_environment, follow_redirects=False)
             self._async_sdks[loop] = _without_environment(openai.AsyncOpenAI(http_client=http, **self._sdk_options()))
         return self._async_sdks[loop]
 
@@ -190,18 +190,26 @@ class HuatuoClient:
             return Outcome(index, answer=_answer(await self._apost(CHAT, body, stop)))
         except HuatuoError as error:
             return Outcome(index, error=error)
+        except (KeyError, TypeError, ValueError) as error:
+            # Of this question alone: the others go on.
+            return Outcome(index, error=HuatuoError(f"The question cannot be asked so: {type(error).__name__}."))
 
     # ------------------------------------------------------------ the server
 
     def models(self) -> list[Model]:
         """What is served: one model."""
-        return [Model.of_json(one) for one in self._get("/models").told["data"]]
+        reply = self._get("/models")
+        with of_its_shape():
+            return [Model.of_json(one) for one in reply.told["data"]]
 
     @property
     def model(self) -> str:
         """What requests call the model."""
         if self._model is None:
-            self._model = self.models()[0].id
+            served = self.models()
+            if not served:
+                raise AnswerBroken("The server serves no model.")
+            self._model = served[0].id
         return self._model
 
     def health(self) -> Health:
@@ -214,7 +222,8 @@ class HuatuoClient:
             return Health.of_json(error.body, ready=False)
         except openai.APIError as error:
             raise known_error(error) from error
-        return Health.of_json(cast("Mapping[str, Any]", told), ready=True)
+        with of_its_shape():
+            return Health.of_json(cast("Mapping[str, Any]", told), ready=True)
 
     def render(
         self,
@@ -230,7 +239,8 @@ class HuatuoClient:
         """
         part = image_part(image, view)
         told = self._post("/images/render", {"image": part, "size": size, "format": format}).told
-        return Rendering.of_json(told)
+        with of_its_shape():
+            return Rendering.of_json(told)
 
     # ------------------------------------------------------------ the wire
 
@@ -289,11 +299,13 @@ class _Reply:
 
 
 def _answer(reply: _Reply) -> Answer:
-    return Answer.of_json(reply.told, request_id=reply.request_id)
+    with of_its_shape():
+        return Answer.of_json(reply.told, request_id=reply.request_id)
 
 
 def _choices(reply: _Reply) -> Choices:
-    return Choices.of_json(reply.told, request_id=reply.request_id)
+    with of_its_shape():
+        return Choices.of_json(reply.told, request_id=reply.request_id)
 
 
 def _without_environment(sdk: Sdk) -> Sdk:
@@ -301,6 +313,14 @@ def _without_environment(sdk: Sdk) -> Sdk:
     sdk.organization = sdk.project = None
     sdk._custom_headers = {name: value for name, value in sdk._custom_headers.items() if name == TIMEOUT_HEADER}
     return sdk
+
+
+def _key(given: str | None) -> str:
+    """Without the line break that a file ends with. Raises ValueError, which does not quote it."""
+    key = (given or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("the API key holds what no header can: copy it once more")
+    return key
 
 
 def _root(base_url: str) -> str:

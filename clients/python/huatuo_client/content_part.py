@@ -84,6 +84,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UnreadableImage(f"{path}: {error.strerror}.") from None
+    except ValueError:
+        raise UnreadableImage(f"{path}: no file can be called so.".replace("\0", "\\0")) from None
 
 
 def _of_picture(picture: PIL.Image.Image) -> bytes:

@@ -50,10 +50,14 @@ A ServerError that is none of these comes from something between, such as a prox
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
+
+REDIRECTS: Final = range(300, 400)
+"""Statuses that are not followed: images and the key go to no other server than the one that was named."""
 
 
 class HuatuoError(Exception):
@@ -365,6 +369,11 @@ def of(error: openai.APIError) -> HuatuoError:
 
 
 def _reason(error: openai.APIConnectionError) -> str:
+    """What the connection said; of a request that was not even sent, nothing: it may quote the key."""
+    import httpx2
+
+    if isinstance(error.__cause__, httpx2.LocalProtocolError):
+        return "the request holds what cannot be sent."
     said = str(error.__cause__ or "").strip().rstrip(".")
     return f"{said}." if said else "the connection broke."
 
@@ -377,6 +386,8 @@ def _of_server(error: openai.APIError) -> ServerError:
     message = body.get("message")
     if not isinstance(error, openai.APIStatusError):
         return kind(message or error.message, type=error.type, param=error.param)
+    if error.status_code in REDIRECTS:
+        return ServerError(_elsewhere(error.response), status=error.status_code)
     return kind(
         message or f"The server said {error.status_code}, and nothing that is known here.",
         status=error.status_code,
@@ -385,6 +396,18 @@ def _of_server(error: openai.APIError) -> ServerError:
         request_id=error.request_id,
         retry_after_s=_seconds(error.response.headers.get("retry-after")),
     )
+
+
+def _elsewhere(response: httpx2.Response) -> str:
+    """Where a redirect points, without its path: who followed it would send the images there."""
+    import httpx2
+
+    try:
+        target = response.url.join(response.headers["location"])
+        place = f"to {target.scheme}://{target.netloc.decode()}"
+    except (KeyError, ValueError, httpx2.InvalidURL):
+        place = "elsewhere"
+    return f"The server points {place}, which is not followed: give the base URL of the huatuo-server itself."
 
 
 def _seconds(header: str | None) -> float | None:

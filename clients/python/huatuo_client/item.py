@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,10 @@ from huatuo_client.question import Question
 from huatuo_client.view import View
 
 READ: Final = ("id", "image", "images", "question", "view")
-"""Fields of a JSONL's lines, and columns of a CSV; `image_2` and so on are images too."""
+"""Fields of a JSONL's lines, and columns of a CSV, in small letters or large; `image_2` and so on are images too."""
+
+_MEANT_AS_IMAGE: Final = re.compile(r"(file|path)s?|image ?\d+")
+"""Names that would leave an image out without a word, if they were passed over as others are."""
 
 
 class ItemError(Exception):
@@ -46,7 +50,7 @@ def _digest(image: object) -> str | None:
     try:
         with Path(str(image)).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -93,6 +97,7 @@ def _of_folder(folder: Path, question: Question) -> Items:
 def _csv_rows(source: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with source.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
+        rows.fieldnames = _names(f"{source}, line 1", rows.fieldnames or ())
         for row in rows:
             if None in row:
                 raise ItemError(f"{source}, line {rows.line_num}: there are more values than columns.")
@@ -110,7 +115,16 @@ def _jsonl_rows(source: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             row = None
         if not isinstance(row, dict):
             raise ItemError(f"{source}, line {number}: this is no JSON object.")
-        yield number, row
+        yield number, dict(zip(_names(f"{source}, line {number}", row), row.values(), strict=True))
+
+
+def _names(where: str, names: Iterable[str]) -> list[str]:
+    """Without regard to case, as spreadsheets write them. Raises ItemError where two are then the same."""
+    found = [name.strip().lower() for name in names]
+    twice = next((name for name in found if name and found.count(name) > 1), None)
+    if twice is not None:
+        raise ItemError(f"{where}: {twice} stands there twice.")
+    return found
 
 
 def _of_row(source: Path, number: int, row: Mapping[str, Any], question: Question) -> Item:
@@ -131,11 +145,17 @@ def _of_row(source: Path, number: int, row: Mapping[str, Any], question: Questio
 
 def _files(row: Mapping[str, Any]) -> tuple[str, ...]:
     """`images`, a list; or `image` and all that begin with `image_`. Raises ValueError."""
-    found = row.get("images")
-    if found is None:
-        found = [value for name, value in row.items() if _names_an_image(name) and value]
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    single = [value for name, value in row.items() if _names_an_image(name) and value]
+    found = row.get("images") or single
+    if not isinstance(found, list) or not all(isinstance(one, str) and one for one in found):
         raise ValueError("images are a list of paths, an image is a path")
+    stray = [name for name, value in row.items() if value and _MEANT_AS_IMAGE.fullmatch(name)]
+    if stray:
+        raise ValueError(f"an image stands in image, image_2 ... or images, not in {stray[0]}")
+    if single and found is not single:
+        raise ValueError("it has both image and images; give one of them")
+    if not found:
+        raise ValueError(f"there is no image in it; it has {', '.join(row)}, and one stands in image or images")
     return tuple(found)
 
 

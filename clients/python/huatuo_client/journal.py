@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
+
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 class JournalError(Exception):
@@ -42,9 +45,11 @@ class Journal:
         os.close(self._fd)
 
     def records(self) -> list[dict[str, Any]]:
-        """All that was appended. A last line that is cut, as a power cut leaves it, is taken off the file.
+        """All that was appended. A last line that is cut, as a power cut leaves it, is taken off where records stand
+        before it.
 
-        Raises JournalError for another line that is no JSON object: the file is somebody else's, and is left as it is.
+        Raises JournalError for any other line that is no JSON object with a key: the file is somebody else's, and is
+        left as it is.
         """
         content = self.path.read_bytes()
         *lines, last = content.split(b"\n")
@@ -54,14 +59,14 @@ class Journal:
         if (whole := _record(last)) is not None:
             found.append(whole)
             _write(self._fd, b"\n")
-        elif last and not last.startswith(b"{"):
+        elif last and (not found or not last.startswith(b"{")):
             raise self._no_record(len(lines) + 1)
         else:
             os.ftruncate(self._fd, len(content) - len(last))
         return [one for one in found if one is not None]
 
     def _no_record(self, number: int) -> JournalError:
-        return JournalError(f"{self.path}: line {number} is no JSON object, so this is no file of results.")
+        return JournalError(f"{self.path}: line {number} is no answer of a batch, so this is no file of results.")
 
     def append(self, record: Mapping[str, Any]) -> None:
         """It is on the disk when this returns. Raises OSError that names the file, and then leaves nothing of it."""
@@ -76,12 +81,12 @@ class Journal:
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
-    """None for what is no JSON object."""
+    """None for what is no JSON object with a key, which all of ours have."""
     try:
         record = json.loads(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+    return record if isinstance(record, dict) and isinstance(record.get("key"), str) else None
 
 
 def write_anew(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -101,8 +106,9 @@ def write_anew(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def as_line(record: Mapping[str, Any]) -> bytes:
-    """JSON without line breaks, and one behind it."""
-    return json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+    """JSON without line breaks, and one behind it. What UTF-8 cannot hold, as in some files' names, is escaped."""
+    text = json.dumps(record, ensure_ascii=False)
+    return _SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", text).encode() + b"\n"
 
 
 def _write(fd: int, content: bytes) -> None:

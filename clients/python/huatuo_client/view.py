@@ -47,7 +47,7 @@ class View:
                 preset=value.get("preset"),
                 region=None if region is None else _four(region),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             raise ValueError("a view's window has center and width, its region four whole numbers") from None
 
 

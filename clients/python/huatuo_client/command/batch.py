@@ -17,7 +17,7 @@ from huatuo_client.errors import HuatuoError
 from huatuo_client.item import Item
 from huatuo_client.journal import Journal
 
-NOT_ABOUT_ONE_ITEM: Final = (401, 403, 404, 405, 429, 503)
+NOT_ABOUT_ONE_ITEM: Final = (*errors.REDIRECTS, 401, 403, 404, 405, 429, 503)
 """Statuses that the next item would get too: the key, the address, the model, a server that takes no more."""
 
 
@@ -34,6 +34,7 @@ class Batch:
         self.num_twice = len(items) - len(self._items)
         self._results = results
         self.failures = failures
+        self._cut: set[str] = set()
         self._answered = self._answered_before()
         self._num_before = len(self._answered)
         self._num_failed = 0
@@ -49,6 +50,7 @@ class Batch:
                 f"{self._results.path} holds answers to another question, of another model or with other settings: "
                 "name another file with --out."
             )
+        self._cut = {str(one["key"]) for one in records if one.get("finish_reason") == "length"} & self._items.keys()
         return keys & self._items.keys()
 
     def told(self) -> dict[str, int]:
@@ -57,6 +59,7 @@ class Batch:
             "items": len(self._items),
             "answered": len(self._answered),
             "answered_before": self._num_before,
+            "cut": len(self._cut),
             "failed": self._num_failed,
             "left": len(self._items) - len(self._answered) - self._num_failed,
         }
@@ -69,7 +72,7 @@ class Batch:
                 await self._ask(client, todo, concurrency, progress, stopping)
             await client.aclose()
             self.stopped_by = stopping.signal
-        self.failures.settle(self._answered)
+        self.failures.settle(self._items, self._answered)
 
     async def _ask(
         self,
@@ -103,6 +106,8 @@ class Batch:
             return error
         self._results.append({**_head(one), **said, "key": key})
         self._answered.add(key)
+        if said.get("finish_reason") == "length":
+            self._cut.add(key)
         return None
 
     def _fail(self, key: str, one: Item, error: HuatuoError, outcome: Outcome) -> None:

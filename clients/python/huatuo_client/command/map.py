@@ -72,10 +72,13 @@ def run(given: argparse.Namespace) -> int:
     for note in found.notes:
         output.note(note)
     failures = Failures(given.out.with_suffix(f".failures{given.out.suffix}"))
+    if any(one.exists() and one.samefile(given.source) for one in (given.out, failures.path)):
+        raise flags.Misuse(f"{given.source}: this is what is asked about; name another file with --out.")
     with flags.client(given) as client:
         model = client.model
         with Journal(given.out) as results:
             batch = Batch(found.items, model, results, failures)
+            failures.check()
             if batch.num_twice:
                 output.note(f"{batch.num_twice} rows ask what another one asks too, and are asked once.")
             asyncio.run(batch.run(client, given.concurrency))
@@ -88,8 +91,9 @@ def _ended(given: argparse.Namespace, batch: Batch) -> int:
         output.as_json({**told, "out": str(given.out), "failures": str(batch.failures.path)})
     failed = f"; {told['failed']} failed, see {batch.failures.path}" if told["failed"] else ""
     left = f"; {told['left']} not asked yet" if told["left"] else ""
+    cut = f"; {told['cut']} of them cut, at the ceiling of their tokens (--max-tokens)" if told["cut"] else ""
     before = f", {told['answered_before']} of them before" if told["answered_before"] else ""
-    output.note(f"{told['answered']} of {told['items']} answered{before}{failed}{left}.")
+    output.note(f"{told['answered']} of {told['items']} answered{before}{cut}{failed}{left}.")
     if batch.stopped_by is not None:
         return 128 + batch.stopped_by
     if batch.ended_by is not None:

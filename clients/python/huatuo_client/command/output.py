@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from huatuo_client.errors import HuatuoError, ServerError
 from huatuo_client.provenance import ImageProvenance
@@ -16,9 +17,20 @@ if TYPE_CHECKING:
     from huatuo_client.answer_stream import AnswerStream
 
 
+_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor, gives it orders, or turns the order of words around."""
+
+
+def shown(text: str, stream: IO[str]) -> str:
+    """The same; on a terminal with what would steer it as visible escapes."""
+    if not stream.isatty():
+        return text
+    return _STEERING.sub(lambda one: one[0].encode("unicode_escape").decode(), text)
+
+
 def answer(text: str) -> None:
     """A line of stdout, at once."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{shown(text, sys.stdout)}\n")
     sys.stdout.flush()
 
 
@@ -27,7 +39,7 @@ def stream(pieces: AnswerStream) -> Answer:
     with pieces:
         try:
             for piece in pieces:
-                sys.stdout.write(piece)
+                sys.stdout.write(shown(piece, sys.stdout))
                 sys.stdout.flush()
         finally:
             if pieces.text and not pieces.text.endswith("\n"):
@@ -36,13 +48,14 @@ def stream(pieces: AnswerStream) -> Answer:
 
 
 def as_json(value: Mapping[str, Any]) -> None:
-    """One line of stdout."""
-    answer(json.dumps(value, ensure_ascii=False))
+    """One line of stdout. What would steer a terminal is escaped even in a pipe: it may be read on one later."""
+    text = json.dumps(value, ensure_ascii=False)
+    answer(_STEERING.sub(lambda one: f"\\u{ord(one[0]):04x}", text))
 
 
 def note(text: str) -> None:
     """A line of stderr."""
-    print(f"huatuo: {' '.join(text.split())}", file=sys.stderr, flush=True)
+    print(shown(f"huatuo: {' '.join(text.split())}", sys.stderr), file=sys.stderr, flush=True)
 
 
 def error(failed: HuatuoError) -> None:

@@ -110,7 +110,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit 2."""
-        self.exit(ExitCode.MISUSED, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        said = output.shown(message, sys.stderr)
+        self.exit(ExitCode.MISUSED, f"{self.prog}: {said} (see {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -52,6 +53,8 @@ def run(given: argparse.Namespace) -> int:
         raise flags.Misuse("stdout is a terminal: name a file with --out, or send stdout somewhere.")
     if Path(given.file).is_dir():
         raise flags.Misuse(f"{given.file}: this is a folder; name one image.")
+    if given.out is not None and _is_input(given.file, given.out):
+        raise flags.Misuse(f"{given.out}: this is the image itself; name another file with --out.")
     ((label, source),) = flags.images([given.file])
     with flags.client(given) as client:
         rendering = client.render(source, flags.view(given), size=given.size, format=given.format)
@@ -66,6 +69,15 @@ def run(given: argparse.Namespace) -> int:
     output.note(f"{label}: {_said(rendering.provenance)}")
     output.about_images([label], [rendering.provenance])
     return ExitCode.DONE
+
+
+def _is_input(name: str, out: Path) -> bool:
+    """Whether the picture would be written over the image, by whatever names the two go."""
+    try:
+        given = os.fstat(sys.stdin.fileno()) if name == "-" else Path(name).stat()
+        return os.path.samestat(given, out.stat())
+    except OSError:
+        return False
 
 
 def _said(seen: ImageProvenance) -> str:
